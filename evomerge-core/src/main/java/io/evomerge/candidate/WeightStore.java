@@ -1,0 +1,76 @@
+package io.evomerge.candidate;
+
+import io.evomerge.tensor.TensorBuffer;
+import io.evomerge.tensor.TensorInfo;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * The memory of one worker: a float32 buffer per tensor of the model, overwritten by one candidate
+ * after the other.
+ *
+ * <p>Its identity is stable: a runtime may keep a session per store and need not hand weights over
+ * again. Confined to one worker at a time.
+ */
+public final class WeightStore implements AutoCloseable {
+
+  private final Map<String, TensorBuffer> tensors;
+  private final java.util.List<Runnable> onClose = new java.util.ArrayList<>();
+  private boolean closed;
+
+  private WeightStore(Map<String, TensorBuffer> tensors) {
+    this.tensors = tensors;
+  }
+
+  /**
+   * Allocates buffers.
+   *
+   * @param tensors the tensors of the model, floating-point ones become F32
+   */
+  public static WeightStore allocate(Collection<TensorInfo> tensors) {
+    Map<String, TensorBuffer> buffers = new LinkedHashMap<>();
+    for (TensorInfo info : tensors) {
+      buffers.put(info.name(), TensorBuffer.allocate(info));
+    }
+    return new WeightStore(Collections.unmodifiableMap(buffers));
+  }
+
+  /**
+   * Returns the buffers by tensor name.
+   *
+   * @throws IllegalStateException if the store is closed
+   */
+  public synchronized Map<String, TensorBuffer> tensors() {
+    if (closed) {
+      throw new IllegalStateException("the weight store is closed");
+    }
+    return tensors;
+  }
+
+  /**
+   * Registers something to release before the memory goes, such as a session that reads it.
+   *
+   * @param action runs once, when the store is closed, last registered first
+   */
+  public synchronized void onClose(Runnable action) {
+    if (closed) {
+      throw new IllegalStateException("the weight store is closed");
+    }
+    onClose.add(action);
+  }
+
+  /** Releases what was registered; idempotent. The memory goes when nothing refers to it. */
+  @Override
+  public synchronized void close() {
+    if (closed) {
+      return;
+    }
+    closed = true;
+    for (int i = onClose.size() - 1; i >= 0; i--) {
+      onClose.get(i).run();
+    }
+    onClose.clear();
+  }
+}

@@ -1,0 +1,128 @@
+package io.evomerge.checkpoint;
+
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * What each tensor of a model is: embeddings, numbered blocks with their components, final norm,
+ * head; immutable.
+ *
+ * <p>Derived from the tensors' names, which in Hugging Face checkpoints of one architecture are
+ * always the same, and from {@code config.json} for the number of layers and tied embeddings.
+ */
+public final class ModelLayout {
+
+  private static final Pattern BLOCK =
+      Pattern.compile("(?:^|.*\\.)(?:layers|h|blocks|layer|block)\\.(\\d{1,6})\\.(.+)");
+  private static final Pattern ATTENTION = Pattern.compile(".*(attn|attention).*");
+  private static final Pattern MLP =
+      Pattern.compile(
+          ".*(mlp|feed_forward|ffn|intermediate|experts|(^|\\.)fc\\d|output\\.dense).*");
+  private static final Pattern NORM = Pattern.compile(".*(norm|(^|\\.)ln_).*");
+  private static final Pattern EMBEDDING =
+      Pattern.compile(
+          ".*(embed_tokens|embed_positions|word_embeddings|position_embeddings|embeddings|wte|wpe|"
+              + "embed_in|tok_embeddings).*");
+  private static final Pattern HEAD = Pattern.compile("(.*\\.)?(lm_head|embed_out|output)\\..*");
+  private static final Pattern FINAL_NORM =
+      Pattern.compile("(.*\\.)?(norm|ln_f|final_layer_norm|final_norm)\\..*");
+
+  private final Map<String, TensorRole> roles;
+  private final int layerCount;
+  private final boolean tiedEmbeddings;
+
+  private ModelLayout(Map<String, TensorRole> roles, int layerCount, boolean tiedEmbeddings) {
+    this.roles = roles;
+    this.layerCount = layerCount;
+    this.tiedEmbeddings = tiedEmbeddings;
+  }
+
+  /**
+   * Derives a layout.
+   *
+   * @param tensorNames all tensors of the model
+   * @param tiedEmbeddings whether the head shares the embeddings' tensor ({@code
+   *     tie_word_embeddings})
+   */
+  public static ModelLayout of(Set<String> tensorNames, boolean tiedEmbeddings) {
+    Map<String, TensorRole> roles = new LinkedHashMap<>();
+    int layers = 0;
+    for (String name : new TreeSet<>(tensorNames)) {
+      TensorRole role = derive(name);
+      roles.put(name, role);
+      layers = Math.max(layers, role.layer() + 1);
+    }
+    return new ModelLayout(Collections.unmodifiableMap(roles), layers, tiedEmbeddings);
+  }
+
+  private static TensorRole derive(String name) {
+    Matcher block = BLOCK.matcher(name);
+    if (block.matches()) {
+      int layer = Integer.parseInt(block.group(1));
+      return new TensorRole(TensorRole.Part.LAYER, layer, component(block.group(2)));
+    }
+    TensorRole.Part part = TensorRole.Part.OTHER;
+    if (EMBEDDING.matcher(name).matches()) {
+      part = TensorRole.Part.EMBEDDINGS;
+    } else if (HEAD.matcher(name).matches()) {
+      part = TensorRole.Part.HEAD;
+    } else if (FINAL_NORM.matcher(name).matches()) {
+      part = TensorRole.Part.FINAL_NORM;
+    }
+    return new TensorRole(part, -1, TensorRole.Component.OTHER);
+  }
+
+  private static TensorRole.Component component(String rest) {
+    // Norms first: "post_attention_layernorm" also speaks of attention.
+    if (NORM.matcher(rest).matches()) {
+      return TensorRole.Component.NORM;
+    }
+    if (ATTENTION.matcher(rest).matches()) {
+      return TensorRole.Component.ATTENTION;
+    }
+    return MLP.matcher(rest).matches() ? TensorRole.Component.MLP : TensorRole.Component.OTHER;
+  }
+
+  /** Returns the role of every tensor, in the order of the names. */
+  public Map<String, TensorRole> roles() {
+    return roles;
+  }
+
+  /**
+   * Returns what a tensor is.
+   *
+   * @param tensor its name
+   * @throws IllegalArgumentException if the model has no such tensor
+   */
+  public TensorRole role(String tensor) {
+    TensorRole role = roles.get(tensor);
+    if (role == null) {
+      throw new IllegalArgumentException("the model has no tensor '" + tensor + "'");
+    }
+    return role;
+  }
+
+  /** Returns the number of transformer blocks. */
+  public int layerCount() {
+    return layerCount;
+  }
+
+  /** Returns whether the head shares the embeddings' tensor. */
+  public boolean tiedEmbeddings() {
+    return tiedEmbeddings;
+  }
+
+  /**
+   * Returns whether any tensor is selected.
+   *
+   * @param selector of a group
+   */
+  public boolean has(TensorSelector selector) {
+    return roles.values().stream().anyMatch(selector::matches);
+  }
+}

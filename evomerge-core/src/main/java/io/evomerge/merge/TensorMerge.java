@@ -1,0 +1,55 @@
+package io.evomerge.merge;
+
+import io.evomerge.genome.ParameterValues;
+import io.evomerge.genome.Semantics;
+import io.evomerge.tensor.TensorInfo;
+import io.evomerge.tensor.TensorView;
+import java.util.List;
+import java.util.Optional;
+import java.util.function.Supplier;
+
+/** What an operator is given to merge one tensor: inputs, parameters, random numbers, a cache. */
+public interface TensorMerge {
+
+  /** Returns name and shape; all inputs have this shape. */
+  TensorInfo info();
+
+  /** Returns the base model's tensor, if there is a base. */
+  Optional<TensorView> base();
+
+  /** Returns the sources' tensors, in the recipe's order. */
+  List<TensorView> sources();
+
+  /** Returns the short names of the sources, for messages. */
+  List<String> sourceNames();
+
+  /** Returns the parameters for this tensor; every parameter of the operator has a value. */
+  ParameterValues parameters();
+
+  /** Returns whose definition to follow where two exist. */
+  Semantics semantics();
+
+  /** Returns whether the tensor is the token embedding or the output head. */
+  boolean isEmbedding();
+
+  /**
+   * Fills an array with uniform random numbers in [0, 1), a fixed function of (recipe seed, source,
+   * tensor, element): the same for any block size, thread, machine or candidate.
+   *
+   * @param source index of the source
+   * @param offset first element
+   * @param target where to put them
+   * @param length number of elements, from index 0
+   */
+  void uniforms(int source, long offset, float[] target, int length);
+
+  /**
+   * Returns something that depends only on the inputs and {@code key}, never on the parameters not
+   * in {@code key}: computed once and kept while the inputs stay open, where memory allows.
+   *
+   * @param key with {@code equals} and {@code hashCode}, unique within the operator
+   * @param compute makes the value; its result must not be changed afterwards
+   * @param <T> its type
+   */
+  <T> T cached(Object key, Supplier<T> compute);
+}

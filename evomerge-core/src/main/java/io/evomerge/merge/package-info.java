@@ -1,0 +1,5 @@
+/** Floor 5: merge operators: arithmetic on tensors, no files, no recipes. */
+@NullMarked
+package io.evomerge.merge;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,38 @@
+package io.evomerge.optimizer;
+
+import io.evomerge.fitness.Direction;
+import io.evomerge.genome.SearchSpace;
+import java.util.List;
+import java.util.Map;
+
+/** Makes optimisers of one kind; immutable. See {@link Optimizers}. */
+public interface OptimizerFactory {
+
+  /** Returns the name of the strategy, e.g. {@code "cma-es"}. */
+  String name();
+
+  /** Returns the settings that influence the search, by name, for provenance and journals. */
+  Map<String, String> settings();
+
+  /**
+   * Starts a search.
+   *
+   * @param space the genes
+   * @param directions one per objective, in the order of {@link
+   *     io.evomerge.fitness.Outcome.Scored#fitness}
+   * @param seed every random stream derives from it
+   * @throws IllegalArgumentException if the strategy does not support the space or the number of
+   *     objectives
+   */
+  Optimizer create(SearchSpace space, List<Direction> directions, long seed);
+
+  /**
+   * Continues a search.
+   *
+   * @param space as at creation
+   * @param directions as at creation
+   * @param snapshot from {@link Optimizer#snapshot()}
+   * @throws IllegalArgumentException if the snapshot is of another strategy, version or space
+   */
+  Optimizer restore(SearchSpace space, List<Direction> directions, String snapshot);
+}

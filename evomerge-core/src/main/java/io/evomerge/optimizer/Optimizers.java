@@ -1,0 +1,6 @@
+package io.evomerge.optimizer;
+
+/** The optimisers of the library. */
+public final class Optimizers {
+  private Optimizers() {}
+}

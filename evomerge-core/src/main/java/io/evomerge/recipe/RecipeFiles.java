@@ -1,0 +1,6 @@
+package io.evomerge.recipe;
+
+/** Text forms of recipes. */
+public final class RecipeFiles {
+  private RecipeFiles() {}
+}

@@ -1,0 +1,19 @@
+/** EvoMerge's core: checkpoints, search spaces, recipes, merging, optimisers and the run. */
+module io.evomerge.core {
+  requires transitive com.fasterxml.jackson.databind;
+  requires transitive org.jspecify;
+  requires com.fasterxml.jackson.dataformat.yaml;
+  requires com.google.common;
+  requires commons.math3;
+  requires org.slf4j;
+
+  exports io.evomerge.candidate;
+  exports io.evomerge.checkpoint;
+  exports io.evomerge.exception;
+  exports io.evomerge.fitness;
+  exports io.evomerge.genome;
+  exports io.evomerge.merge;
+  exports io.evomerge.optimizer;
+  exports io.evomerge.recipe;
+  exports io.evomerge.tensor;
+}
