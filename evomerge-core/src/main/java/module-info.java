@@ -7,6 +7,7 @@ module io.evomerge.core {
   requires commons.math3;
   requires org.slf4j;
 
+  exports io.evomerge;
   exports io.evomerge.candidate;
   exports io.evomerge.checkpoint;
   exports io.evomerge.exception;
@@ -15,5 +16,7 @@ module io.evomerge.core {
   exports io.evomerge.merge;
   exports io.evomerge.optimizer;
   exports io.evomerge.recipe;
+  exports io.evomerge.result;
+  exports io.evomerge.run;
   exports io.evomerge.tensor;
 }

@@ -31,4 +31,20 @@ public interface FitnessFunction {
   default Fitness evaluate(CandidateModel candidate) throws Exception {
     return Fitness.of(score(candidate));
   }
+
+  /**
+   * Returns what is measured, in one line: it goes into provenance and journal, and a journal of
+   * another description is not resumed. Empty by default.
+   */
+  default String description() {
+    return "";
+  }
+
+  /**
+   * Returns what runs the candidates, in one line, e.g. {@code "ONNX Runtime 1.29.0, CPU"}: it goes
+   * into the provenance. Empty by default.
+   */
+  default String runtime() {
+    return "";
+  }
 }

@@ -1,0 +1,46 @@
+package io.evomerge.result;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a search found; immutable.
+ *
+ * @param best the chosen model: by validation where there is one, else by the search data. With
+ *     several objectives it is the best on the first one
+ * @param bestOnSearch the best trial on the search data
+ * @param front the models that no other beats on every objective, best on the first objective
+ *     first; with one objective just {@code best}
+ * @param finalists the models that were validated, in the order of their rank
+ * @param trials every trial that counts, in the order of their numbers
+ * @param chosenBy one sentence: which data chose {@code best}
+ * @param stopReason why the search ended
+ * @param stopDetail one sentence about it
+ * @param failures number of failed trials by reason
+ * @param cached number of trials whose recipe had been scored before
+ * @param elapsed time spent, earlier parts of a resumed search included
+ * @param provenance where it came from
+ */
+public record EvolutionResult(
+    SelectedModel best,
+    SelectedModel bestOnSearch,
+    List<SelectedModel> front,
+    List<SelectedModel> finalists,
+    List<TrialRecord> trials,
+    String chosenBy,
+    StopReason stopReason,
+    String stopDetail,
+    Map<String, Integer> failures,
+    long cached,
+    Duration elapsed,
+    Provenance provenance) {
+
+  /** Copies. */
+  public EvolutionResult {
+    front = List.copyOf(front);
+    finalists = List.copyOf(finalists);
+    trials = List.copyOf(trials);
+    failures = Map.copyOf(failures);
+  }
+}

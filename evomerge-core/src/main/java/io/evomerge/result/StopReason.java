@@ -1,0 +1,11 @@
+package io.evomerge.result;
+
+/** Why a search ended. */
+public enum StopReason {
+  /** A stop condition held. */
+  CONDITION,
+  /** The optimiser converged or spent itself. */
+  CONVERGED,
+  /** The host cancelled it, or its thread was interrupted. */
+  CANCELLED
+}

@@ -1,0 +1,131 @@
+package io.evomerge.run;
+
+import com.google.common.util.concurrent.ThreadFactoryBuilder;
+import io.evomerge.candidate.CandidateAssembler;
+import io.evomerge.candidate.CandidateModel;
+import io.evomerge.candidate.WeightStore;
+import io.evomerge.fitness.Fitness;
+import io.evomerge.fitness.FitnessFunction;
+import io.evomerge.fitness.Objective;
+import io.evomerge.fitness.Outcome;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Merges and scores candidates on threads of this process, one weight store per thread.
+ *
+ * <p>Closing waits for what is under way and closes the stores; the assembler stays open.
+ */
+final class LocalEvaluator implements TrialEvaluator {
+
+  private static final Logger log = LoggerFactory.getLogger(LocalEvaluator.class);
+
+  private final CandidateAssembler assembler;
+  private final List<Objective> objectives;
+  private final int parallelism;
+  private final ExecutorService threads;
+  private final Deque<WeightStore> idle = new ArrayDeque<>();
+
+  LocalEvaluator(CandidateAssembler assembler, List<Objective> objectives, int parallelism) {
+    this.assembler = assembler;
+    this.objectives = List.copyOf(objectives);
+    this.parallelism = parallelism;
+    this.threads =
+        Executors.newFixedThreadPool(
+            parallelism,
+            new ThreadFactoryBuilder()
+                .setNameFormat("evomerge-worker-%d")
+                .setDaemon(true)
+                .build());
+  }
+
+  @Override
+  public int capacity() {
+    return parallelism;
+  }
+
+  @Override
+  public CompletableFuture<Outcome> submit(TrialTask task) {
+    return CompletableFuture.supplyAsync(() -> evaluate(task), threads);
+  }
+
+  private Outcome evaluate(TrialTask task) {
+    try {
+      WeightStore store = takeStore();
+      try {
+        CandidateModel candidate = assembler.assemble(task.recipe(), store);
+        List<Fitness> scores = new ArrayList<>();
+        for (Objective objective : objectives) {
+          FitnessFunction function =
+              task.data() == TrialTask.Data.VALIDATION
+                  ? objective.validation().orElse(objective.function())
+                  : objective.function();
+          Fitness fitness = function.evaluate(candidate);
+          if (fitness == null || !Double.isFinite(fitness.score())) {
+            return new Outcome.Failed(
+                "fitness '"
+                    + objective.name()
+                    + "' returned "
+                    + (fitness == null ? "null" : fitness.score())
+                    + ", wanted a finite number");
+          }
+          scores.add(fitness);
+        }
+        return new Outcome.Scored(scores);
+      } finally {
+        giveBack(store);
+      }
+    } catch (Exception | OutOfMemoryError | StackOverflowError | AssertionError | LinkageError e) {
+      log.debug("trial failed", e);
+      String message = e.getMessage() == null ? "" : ": " + e.getMessage().lines().findFirst().orElse("");
+      return new Outcome.Failed(e.getClass().getName() + message);
+    }
+  }
+
+  private WeightStore takeStore() {
+    synchronized (idle) {
+      WeightStore store = idle.poll();
+      if (store != null) {
+        return store;
+      }
+    }
+    return assembler.newStore();
+  }
+
+  private void giveBack(WeightStore store) {
+    synchronized (idle) {
+      idle.push(store);
+    }
+  }
+
+  @Override
+  public void close() {
+    threads.shutdown();
+    boolean interrupted = false;
+    while (true) {
+      try {
+        if (threads.awaitTermination(1, TimeUnit.MINUTES)) {
+          break;
+        }
+        log.info("waiting for evaluations that are under way");
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    synchronized (idle) {
+      idle.forEach(WeightStore::close);
+      idle.clear();
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

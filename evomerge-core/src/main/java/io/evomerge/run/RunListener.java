@@ -1,0 +1,45 @@
+package io.evomerge.run;
+
+import io.evomerge.result.EvolutionResult;
+import io.evomerge.result.SelectedModel;
+import io.evomerge.result.TrialRecord;
+
+/**
+ * Hears what happens in a run, on its coordinator thread, in the order of the trials' numbers.
+ *
+ * <p>Be quick: the run waits. An exception is logged and otherwise ignored.
+ */
+public interface RunListener {
+
+  /**
+   * The run begins.
+   *
+   * @param progress trials already in the journal are not counted yet
+   */
+  default void onStart(Progress progress) {}
+
+  /**
+   * A trial counts from now on.
+   *
+   * @param trial its outcome
+   * @param improved whether it is the best so far on the first objective
+   * @param progress with this trial included
+   */
+  default void onTrial(TrialRecord trial, boolean improved, Progress progress) {}
+
+  /**
+   * A finalist was scored on the validation data.
+   *
+   * @param finalist with its validation fitness
+   * @param done number of finalists scored, this one included
+   * @param total number of finalists
+   */
+  default void onValidation(SelectedModel finalist, int done, int total) {}
+
+  /**
+   * The run has ended.
+   *
+   * @param result what it found
+   */
+  default void onEnd(EvolutionResult result) {}
+}

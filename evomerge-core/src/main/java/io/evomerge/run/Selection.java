@@ -1,0 +1,35 @@
+package io.evomerge.run;
+
+import com.google.common.base.Preconditions;
+
+/**
+ * Which models of a search compete in the final, where a validation fitness chooses among them.
+ *
+ * <p>The best trial on a small search set owes part of its score to chance, the more so the longer
+ * the search ran. A validation set corrects that where the field is wide enough: early leaders, the
+ * best of the end, and means of the optimiser's distribution, which no single item of luck selected.
+ *
+ * @param leaders so many of the latest trials that were the best so far when they were scored
+ * @param bestTrials so many of the best distinct trials on the search data, at least 1
+ * @param recommendations so many of the optimiser's recommendations, such as the means of CMA-ES
+ *     after its generations, spread evenly over the search and with the last one among them
+ */
+public record Selection(int leaders, int bestTrials, int recommendations) {
+
+  /**
+   * Validates.
+   *
+   * @throws IllegalArgumentException if there is no best trial, or a number is negative
+   */
+  public Selection {
+    Preconditions.checkArgument(leaders >= 0, "leaders: got %s, wanted >= 0", leaders);
+    Preconditions.checkArgument(bestTrials >= 1, "bestTrials: got %s, wanted >= 1", bestTrials);
+    Preconditions.checkArgument(
+        recommendations >= 0, "recommendations: got %s, wanted >= 0", recommendations);
+  }
+
+  /** The default: at most 12 leaders, 12 best trials and 12 recommendations. */
+  public static Selection standard() {
+    return new Selection(12, 12, 12);
+  }
+}

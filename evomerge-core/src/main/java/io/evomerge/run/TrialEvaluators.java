@@ -1,0 +1,23 @@
+package io.evomerge.run;
+
+import io.evomerge.candidate.CandidateAssembler;
+import io.evomerge.fitness.Objective;
+import java.util.List;
+
+/** The evaluators of the library. */
+public final class TrialEvaluators {
+
+  private TrialEvaluators() {}
+
+  /**
+   * Merges and scores candidates on threads of this process.
+   *
+   * @param assembler stays the caller's to close
+   * @param objectives score the candidates
+   * @param parallelism threads, each with memory for one candidate; at least 1
+   */
+  public static TrialEvaluator local(
+      CandidateAssembler assembler, List<Objective> objectives, int parallelism) {
+    return new LocalEvaluator(assembler, objectives, parallelism);
+  }
+}
