@@ -1,0 +1,84 @@
+package io.evomerge.examples;
+
+import io.evomerge.exception.EvoMergeException;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
+
+/** Starts one of the example programs. */
+@Command(
+    name = "run",
+    description = "EvoMerge's example programs.",
+    subcommands = {Quickstart.class, Evaluate.class, Merge.class, HelpCommand.class},
+    mixinStandardHelpOptions = true)
+public final class Main {
+
+  @Option(
+      names = "--stacktrace",
+      scope = ScopeType.INHERIT,
+      description = "On an error, print where in the program it happened.")
+  private boolean stacktrace;
+
+  private Main() {}
+
+  /**
+   * Runs a program and exits with 0, with 1 after an error, with 2 after a wrong command line, or
+   * with 130 when interrupted.
+   *
+   * @param args see {@code --help}
+   */
+  public static void main(String[] args) {
+    // Answers are Japanese whatever the terminal's locale says.
+    System.setOut(new PrintStream(System.out, true, StandardCharsets.UTF_8));
+    System.setErr(new PrintStream(System.err, true, StandardCharsets.UTF_8));
+    int code;
+    try (Interruption interruption = Interruption.ofThisThread()) {
+      code = run(args);
+      if (interruption.happened()) {
+        return;
+      }
+    }
+    if (code != 0) {
+      System.exit(code);
+    }
+  }
+
+  /**
+   * Runs a program in this process.
+   *
+   * @param args see {@code --help}
+   * @return the exit code
+   */
+  static int run(String... args) {
+    Main main = new Main();
+    CommandLine line = new CommandLine(main);
+    line.setCaseInsensitiveEnumValuesAllowed(true);
+    line.setExecutionExceptionHandler(
+        (e, command, parsed) -> {
+          if (main.stacktrace || !isExpected(e)) {
+            e.printStackTrace(command.getErr());
+          }
+          command.getErr().println("error: " + describe(e));
+          return 1;
+        });
+    return line.execute(args);
+  }
+
+  private static boolean isExpected(Exception e) {
+    return e instanceof EvoMergeException || e instanceof IOException;
+  }
+
+  /** A file system exception's message is often just the path. */
+  private static String describe(Exception e) {
+    if (e instanceof FileSystemException file && file.getReason() == null) {
+      return file.getClass().getSimpleName().replace("Exception", "") + ": " + file.getFile();
+    }
+    return e.getMessage() == null ? e.toString() : e.getMessage();
+  }
+}

@@ -1,0 +1,38 @@
+package io.evomerge.examples;
+
+import io.evomerge.onnx.language.AnswerCheck;
+import io.evomerge.onnx.language.Language;
+import io.evomerge.onnx.language.TextTask;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** The small models and tasks that come with the examples. */
+final class Zoo {
+
+  private Zoo() {}
+
+  /** Returns the folder of the zoo: a system property, or below the working directory. */
+  static Path folder() {
+    String property = System.getProperty("evomerge.examples.zoo");
+    if (property != null) {
+      return Path.of(property);
+    }
+    for (String place : new String[] {"zoo", "evomerge-examples/zoo"}) {
+      if (Files.isDirectory(Path.of(place))) {
+        return Path.of(place);
+      }
+    }
+    throw new IllegalStateException(
+        "the zoo is not here; start with evomerge-examples/run, or set -Devomerge.examples.zoo");
+  }
+
+  /**
+   * Returns the target task: Japanese word problems, right when the last number is right and the
+   * answer is Japanese.
+   */
+  static TextTask japaneseMath() {
+    return TextTask.read(folder().resolve("tasks/ja_math.jsonl"))
+        .maxNewTokens(5)
+        .scoredBy(AnswerCheck.lastNumber().inLanguage(Language.JAPANESE).containing("です"));
+  }
+}
