@@ -9,5 +9,6 @@ module io.evomerge.onnx {
   requires org.tribuo.util.onnx;
 
   exports io.evomerge.onnx.architecture;
+  exports io.evomerge.onnx.language;
   exports io.evomerge.onnx.runtime;
 }
