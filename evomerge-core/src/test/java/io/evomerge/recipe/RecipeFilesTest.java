@@ -95,7 +95,7 @@ class RecipeFilesTest {
     List<CheckpointRef> sources = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       String name = oddNames[(first + i) % oddNames.length];
-      sources.add(new CheckpointRef(name, "models/" + name, random.nextBoolean() ? SHA : ""));
+      sources.add(new CheckpointRef(name, "models/m " + i + "#", random.nextBoolean() ? SHA : ""));
     }
     MergeRecipe.Builder recipe =
         MergeRecipe.builder("op_" + random.nextInt(9))
