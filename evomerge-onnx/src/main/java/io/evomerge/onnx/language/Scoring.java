@@ -1,6 +1,7 @@
 package io.evomerge.onnx.language;
 
 import io.evomerge.fitness.Direction;
+import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -115,13 +116,13 @@ sealed interface Scoring {
 
   /** The position of the right choice, or -1. */
   static int rightChoice(TextItem item, List<String> choices) {
-    if (item.fields().get("answer") instanceof Number) {
-      try {
-        int position = Integer.parseInt(item.answer());
-        return position >= 0 && position < choices.size() ? position : -1;
-      } catch (NumberFormatException e) {
-        return -1;
-      }
+    if (item.fields().get("answer") instanceof Number number) {
+      BigDecimal position = new BigDecimal(number.toString());
+      boolean inside =
+          position.signum() >= 0
+              && position.compareTo(BigDecimal.valueOf(choices.size())) < 0
+              && position.stripTrailingZeros().scale() <= 0;
+      return inside ? position.intValue() : -1;
     }
     return choices.indexOf(item.answer());
   }
