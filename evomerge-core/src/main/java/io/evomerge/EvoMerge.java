@@ -46,16 +46,17 @@ import org.jspecify.annotations.Nullable;
 /**
  * An evolutionary search for a merge of models, and the tools to use what it finds.
  *
- * <p>Immutable once built, and safe for use by several threads. It holds its checkpoints open: those
- * given as paths are closed by {@link #close()}, those given open stay the caller's. One instance
- * may run several searches, one after the other or at once (with a journal, one at a time).
+ * <p>Immutable once built, and safe for use by several threads. It holds its checkpoints open:
+ * those given as paths are closed by {@link #close()}, those given open stay the caller's. One
+ * instance may run several searches, one after the other or at once (with a journal, one at a
+ * time).
  *
  * <p>Deterministic: sources, settings and seed fix the result, bit for bit on one machine type,
  * whatever the parallelism, interruptions and resumes, as long as the fitness is a function of the
  * candidate and the stop condition does not depend on time.
  *
- * <p>Method: Akiba, Shing, Tang, Sun, Ha, "Evolutionary Optimization of Model Merging Recipes", 2024,
- * arXiv 2403.13187; doi 10.1038/s42256-024-00975-8.
+ * <p>Method: Akiba, Shing, Tang, Sun, Ha, "Evolutionary Optimization of Model Merging Recipes",
+ * 2024, arXiv 2403.13187; doi 10.1038/s42256-024-00975-8.
  */
 public final class EvoMerge implements AutoCloseable {
 
@@ -136,7 +137,8 @@ public final class EvoMerge implements AutoCloseable {
    *
    * @param recipe of any operator that the library knows, or of this search's own
    * @param fitness scores it
-   * @throws EvoMergeException if the fitness throws a checked exception; unchecked ones pass through
+   * @throws EvoMergeException if the fitness throws a checked exception; unchecked ones pass
+   *     through
    */
   public Fitness evaluate(MergeRecipe recipe, FitnessFunction fitness) {
     try (WeightStore store = assembler.newStore()) {
@@ -522,12 +524,17 @@ public final class EvoMerge implements AutoCloseable {
           open(model, "source", owned, problems).ifPresent(open::add);
         }
         checkNames(open, problems);
-        if (copy.operator == null || copy.space == null || open.size() != copy.sources.size()
-            || open.isEmpty() || (copy.base != null && openBase.isEmpty())) {
+        if (copy.operator == null
+            || copy.space == null
+            || open.size() != copy.sources.size()
+            || open.isEmpty()
+            || (copy.base != null && openBase.isEmpty())) {
           throw new ConfigurationException("EvoMerge", problems);
         }
         assembler =
-            collect(problems, () -> CandidateAssembler.of(openBase, open, copy.operator, copy.semantics));
+            collect(
+                problems,
+                () -> CandidateAssembler.of(openBase, open, copy.operator, copy.semantics));
         List<String> names = open.stream().map(Checkpoint::name).toList();
         ParameterSearchSpace bound =
             collect(
@@ -536,8 +543,7 @@ public final class EvoMerge implements AutoCloseable {
                     copy.space.bind(
                         openBase.orElse(open.get(0)).layout(), copy.operator.parameters(), names));
         if (bound != null) {
-          List<Direction> directions =
-              copy.objectives.stream().map(Objective::direction).toList();
+          List<Direction> directions = copy.objectives.stream().map(Objective::direction).toList();
           if (!directions.isEmpty()) {
             collect(problems, () -> tryOptimizer(copy.optimizer, bound, directions, copy.seed));
           }
@@ -545,19 +551,18 @@ public final class EvoMerge implements AutoCloseable {
         if (!problems.isEmpty() || assembler == null || bound == null) {
           throw new ConfigurationException("EvoMerge", problems);
         }
-        MergeRecipe template =
-            new MergeRecipe(
-                copy.operator.name(),
-                copy.semantics,
-                openBase.map(Checkpoint::ref),
-                open.stream().map(Checkpoint::ref).toList(),
-                bound.fixedParameters(),
-                List.of(),
-                copy.seed,
-                Optional.ofNullable(copy.dtype),
-                Optional.empty());
+        MergeRecipe.Builder template =
+            MergeRecipe.builder(copy.operator.name())
+                .semantics(copy.semantics)
+                .sources(open.stream().map(Checkpoint::ref).toList())
+                .seed(copy.seed);
+        openBase.ifPresent(model -> template.base(model.ref()));
+        if (copy.dtype != null) {
+          template.dtype(copy.dtype);
+        }
         EvoMerge search =
-            new EvoMerge(copy, owned, openBase, List.copyOf(open), assembler, bound, template);
+            new EvoMerge(
+                copy, owned, openBase, List.copyOf(open), assembler, bound, template.build());
         built = true;
         return search;
       } finally {

@@ -21,8 +21,8 @@
  * }</pre>
  *
  * <p>The packages are the stations of the data: {@link io.evomerge.checkpoint checkpoints} → {@link
- * io.evomerge.genome genome} → {@link io.evomerge.recipe recipe} → {@link io.evomerge.merge merge} →
- * {@link io.evomerge.candidate candidate} → {@link io.evomerge.fitness fitness} → {@link
+ * io.evomerge.genome genome} → {@link io.evomerge.recipe recipe} → {@link io.evomerge.merge merge}
+ * → {@link io.evomerge.candidate candidate} → {@link io.evomerge.fitness fitness} → {@link
  * io.evomerge.optimizer optimiser} → {@link io.evomerge.result result}.
  */
 @NullMarked

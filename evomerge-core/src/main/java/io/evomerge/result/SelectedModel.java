@@ -13,8 +13,8 @@ import java.util.List;
  * @param origin where it came from, e.g. {@code "trial 131"} or {@code "mean after trial 239"}
  * @param fitness on the search data, one per objective, single items left out for trials; empty for
  *     a finalist that was no trial and did not win
- * @param validation on the validation data, one per objective (on the search data again for one that
- *     has no validation fitness); empty if it was not validated
+ * @param validation on the validation data, one per objective (on the search data again for one
+ *     that has no validation fitness); empty if it was not validated
  */
 public record SelectedModel(
     MergeRecipe recipe,

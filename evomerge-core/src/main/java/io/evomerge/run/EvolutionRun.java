@@ -88,7 +88,9 @@ public final class EvolutionRun {
         : new EvoMergeException("the search failed: " + cause, cause);
   }
 
-  /** Returns a future of the end, for hosts that do not want to wait; cancelling it does nothing. */
+  /**
+   * Returns a future of the end, for hosts that do not want to wait; cancelling it does nothing.
+   */
   public CompletableFuture<EvolutionResult> completion() {
     return completion.copy();
   }

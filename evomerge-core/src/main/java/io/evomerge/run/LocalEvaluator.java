@@ -41,10 +41,7 @@ final class LocalEvaluator implements TrialEvaluator {
     this.threads =
         Executors.newFixedThreadPool(
             parallelism,
-            new ThreadFactoryBuilder()
-                .setNameFormat("evomerge-worker-%d")
-                .setDaemon(true)
-                .build());
+            new ThreadFactoryBuilder().setNameFormat("evomerge-worker-%d").setDaemon(true).build());
   }
 
   @Override
@@ -85,7 +82,8 @@ final class LocalEvaluator implements TrialEvaluator {
       }
     } catch (Exception | OutOfMemoryError | StackOverflowError | AssertionError | LinkageError e) {
       log.debug("trial failed", e);
-      String message = e.getMessage() == null ? "" : ": " + e.getMessage().lines().findFirst().orElse("");
+      String message =
+          e.getMessage() == null ? "" : ": " + e.getMessage().lines().findFirst().orElse("");
       return new Outcome.Failed(e.getClass().getName() + message);
     }
   }

@@ -214,7 +214,9 @@ final class RunJournal implements AutoCloseable {
     List<Fitness> scores = new ArrayList<>();
     for (JsonNode one : line.get("fitness")) {
       Map<String, Double> details = new HashMap<>();
-      one.path("details").properties().forEach(e -> details.put(e.getKey(), e.getValue().asDouble()));
+      one.path("details")
+          .properties()
+          .forEach(e -> details.put(e.getKey(), e.getValue().asDouble()));
       scores.add(new Fitness(one.get("score").doubleValue(), items(one.path("items")), details));
     }
     return new Outcome.Scored(scores);

@@ -209,8 +209,7 @@ final class SearchLoop {
       log.debug("trial {} describes no model", proposal.id(), e);
       String reason = "no recipe: " + e.getMessage();
       open.put(proposal.id(), new Open(proposal, ""));
-      done.put(
-          proposal.id(), new Done(new Outcome.Infeasible(reason), false, elapsedMillis()));
+      done.put(proposal.id(), new Done(new Outcome.Infeasible(reason), false, elapsedMillis()));
       return;
     }
     String digest = recipe.digest();
@@ -242,8 +241,7 @@ final class SearchLoop {
         .whenComplete((outcome, error) -> finished.add(finish(proposal.id(), outcome, error)));
   }
 
-  private static Finished finish(
-      long id, @Nullable Outcome outcome, @Nullable Throwable error) {
+  private static Finished finish(long id, @Nullable Outcome outcome, @Nullable Throwable error) {
     if (error != null) {
       return new Finished(id, new Outcome.Failed("evaluator: " + error));
     }
@@ -411,8 +409,7 @@ final class SearchLoop {
     } else if (plan.validated()) {
       chosenBy = "the search data, because the search was cancelled before validation";
     }
-    List<SelectedModel> front =
-        plan.objectives().size() == 1 ? List.of(chosen) : front();
+    List<SelectedModel> front = plan.objectives().size() == 1 ? List.of(chosen) : front();
     return new EvolutionResult(
         chosen,
         bestOnSearch,

@@ -7,7 +7,8 @@ import com.google.common.base.Preconditions;
  *
  * <p>The best trial on a small search set owes part of its score to chance, the more so the longer
  * the search ran. A validation set corrects that where the field is wide enough: early leaders, the
- * best of the end, and means of the optimiser's distribution, which no single item of luck selected.
+ * best of the end, and means of the optimiser's distribution, which no single item of luck
+ * selected.
  *
  * @param leaders so many of the latest trials that were the best so far when they were scored
  * @param bestTrials so many of the best distinct trials on the search data, at least 1

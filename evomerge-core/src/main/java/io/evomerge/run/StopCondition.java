@@ -95,8 +95,7 @@ public interface StopCondition {
    */
   static StopCondition scoreReached(double score, io.evomerge.fitness.Direction direction) {
     return progress ->
-        progress.best().isPresent()
-                && !direction.isBetter(score, progress.best().getAsDouble())
+        progress.best().isPresent() && !direction.isBetter(score, progress.best().getAsDouble())
             ? Optional.of("score " + score + " reached")
             : Optional.empty();
   }

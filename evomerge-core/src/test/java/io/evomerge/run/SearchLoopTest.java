@@ -295,7 +295,8 @@ class SearchLoopTest {
   void journalKeepsItemsAndDetailsExactly(@TempDir Path folder) throws IOException {
     Outcome binary =
         new Outcome.Scored(
-            List.of(new Fitness(0.1 + 0.2, new double[] {1, 0, 1}, Map.of("answer_only", 1 / 3.0))));
+            List.of(
+                new Fitness(0.1 + 0.2, new double[] {1, 0, 1}, Map.of("answer_only", 1 / 3.0))));
     Outcome graded =
         new Outcome.Scored(List.of(new Fitness(-7e-300, new double[] {0.1, 1e-17}, Map.of())));
     io.evomerge.genome.Genome genome = io.evomerge.genome.Genome.of(1 / 3.0, Math.PI, 2);
@@ -309,13 +310,13 @@ class SearchLoopTest {
     try (RunJournal journal = RunJournal.open(folder, settings)) {
       assertThat(journal.trial(0, genome, "d0").outcome()).isEqualTo(binary);
       assertThat(journal.trial(1, genome, "d1").outcome()).isEqualTo(graded);
-      assertThat(journal.trial(2, genome, "d2").outcome()).isEqualTo(new Outcome.Failed("no\nluck"));
+      assertThat(journal.trial(2, genome, "d2").outcome())
+          .isEqualTo(new Outcome.Failed("no\nluck"));
       assertThat(journal.finalEvaluation("d1", TrialTask.Data.VALIDATION)).isEqualTo(graded);
       assertThat(journal.finalEvaluation("d1", TrialTask.Data.SEARCH)).isNull();
       assertThat(journal.elapsedMillis()).isEqualTo(12);
     }
-    Files.writeString(
-        folder.resolve("journal.jsonl"), "{\"trial\":3", StandardOpenOption.APPEND);
+    Files.writeString(folder.resolve("journal.jsonl"), "{\"trial\":3", StandardOpenOption.APPEND);
     try (RunJournal journal = RunJournal.open(folder, settings)) {
       assertThat(journal.size()).isEqualTo(3);
     }
@@ -327,8 +328,7 @@ class SearchLoopTest {
   void equalRecipesAreEvaluatedOnce() {
     SearchSpace two = SearchSpace.of(new Gene.Int("k", 0, 2, 0));
     RecipeDecoder decoder =
-        genome ->
-            DECODER.decode(io.evomerge.genome.Genome.of(0.5, 0.5, genome.value(0)));
+        genome -> DECODER.decode(io.evomerge.genome.Genome.of(0.5, 0.5, genome.value(0)));
     SearchPlan base =
         plan(Optimizers.randomSearch(), StopCondition.evaluations(40), Optional.empty(), false);
     SearchPlan plan =
@@ -373,7 +373,11 @@ class SearchLoopTest {
     EvolutionResult result =
         run(
             plan(
-                Optimizers.cmaEs(), StopCondition.evaluations(50), Optional.empty(), true, listener),
+                Optimizers.cmaEs(),
+                StopCondition.evaluations(50),
+                Optional.empty(),
+                true,
+                listener),
             evaluator);
     assertThat(result.finalists()).hasSizeBetween(3, 7);
     assertThat(validated).hasSameSizeAs(result.finalists());
@@ -418,7 +422,8 @@ class SearchLoopTest {
     assertThatThrownBy(
             () ->
                 run(
-                    plan(Optimizers.cmaEs(), StopCondition.evaluations(60), Optional.empty(), false),
+                    plan(
+                        Optimizers.cmaEs(), StopCondition.evaluations(60), Optional.empty(), false),
                     evaluator))
         .isInstanceOf(SearchFailedException.class)
         .hasMessageContaining("4 trials in a row failed")
@@ -534,7 +539,10 @@ class SearchLoopTest {
     slow.jitter = true;
     run(
         plan(
-            Optimizers.randomSearch(), StopCondition.evaluations(30), Optional.empty(), false,
+            Optimizers.randomSearch(),
+            StopCondition.evaluations(30),
+            Optional.empty(),
+            false,
             watching),
         slow);
     assertThat(seen).hasSize(30);
@@ -542,8 +550,7 @@ class SearchLoopTest {
     assertThat(last.evaluations()).isEqualTo(30);
     assertThat(last.evaluationsPerSecond()).isPositive();
     assertThat(last.remaining()).contains(Duration.ZERO);
-    assertThat(last.best().orElseThrow())
-        .isGreaterThanOrEqualTo(last.recentMean().orElseThrow());
+    assertThat(last.best().orElseThrow()).isGreaterThanOrEqualTo(last.recentMean().orElseThrow());
     assertThat(seen.get(10).remaining().orElseThrow()).isPositive();
   }
 }

@@ -13,7 +13,6 @@ import io.evomerge.onnx.language.TextTask;
 import io.evomerge.onnx.runtime.OnnxBackend;
 import io.evomerge.optimizer.Optimizers;
 import io.evomerge.recipe.MergeRecipe;
-import io.evomerge.recipe.ParameterValue;
 import io.evomerge.result.EvolutionResult;
 import io.evomerge.result.StopReason;
 import io.evomerge.run.StopCondition;
@@ -217,9 +216,7 @@ final class Quickstart implements Callable<Integer> {
   }
 
   private static MergeRecipe weights(MergeRecipe template, double... weights) {
-    return template.withParameter(
-        "weight",
-        ParameterValue.perSource(java.util.Arrays.stream(weights).boxed().toList()));
+    return template.toBuilder().perSource("weight", weights).build();
   }
 
   private static EvaluationReport report(
