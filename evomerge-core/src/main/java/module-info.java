@@ -19,4 +19,6 @@ module io.evomerge.core {
   exports io.evomerge.result;
   exports io.evomerge.run;
   exports io.evomerge.tensor;
+
+  uses io.evomerge.checkpoint.CheckpointFormat;
 }
