@@ -1,45 +1,198 @@
 package io.evomerge.onnx.runtime;
 
 import io.evomerge.candidate.CandidateModel;
+import io.evomerge.candidate.WeightStore;
+import io.evomerge.checkpoint.ModelConfig;
+import io.evomerge.exception.ConfigurationException;
+import io.evomerge.exception.UnsupportedModelException;
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 
-/** Runs candidates in ONNX Runtime. */
+/**
+ * Runs candidates as language models in ONNX Runtime.
+ *
+ * <p>Sessions belong to a candidate's {@link WeightStore}: they are made once, serve one candidate
+ * after the other, and are freed when the store or the backend is closed. Safe for concurrent use;
+ * one backend serves all workers.
+ *
+ * <p>On the CPU everything is computed in float32, with the same result for any number of threads
+ * per session and workers. On CUDA attention is computed in float16, for which alone ONNX Runtime
+ * has a kernel there.
+ */
 public final class OnnxBackend implements AutoCloseable {
 
-  private OnnxBackend() {}
+  private final Device device;
+  private final int threadsPerSession;
+  private final SessionMode mode;
+  private final Map<WeightStore, StoreSessions> stores = new IdentityHashMap<>();
+  private boolean closed;
 
-  /** Returns a backend that uses CUDA where an NVIDIA device works, else the CPU. */
+  private OnnxBackend(Builder builder) {
+    Device.environment();
+    this.device = builder.device.get();
+    this.threadsPerSession = builder.threadsPerSession;
+    this.mode = builder.mode;
+  }
+
+  /**
+   * Returns a backend on the first CUDA device where there is one that works, else on the CPU.
+   *
+   * <p>CUDA's libraries are only loaded where an NVIDIA driver is seen; if they then fail, a log
+   * line says why.
+   */
   public static OnnxBackend auto() {
-    return new OnnxBackend();
+    return builder().build();
   }
 
   /** Returns a backend on the CPU. */
   public static OnnxBackend cpu() {
-    return new OnnxBackend();
+    return builder().cpu().build();
   }
 
   /**
    * Returns a backend on a CUDA device, or on the CPU with a log line that says why.
    *
-   * @param device number of the device
+   * @param device number of the device, from 0
    */
   public static OnnxBackend cuda(int device) {
-    return new OnnxBackend();
+    return builder().cuda(device).build();
+  }
+
+  /** Returns a builder for other settings; as it stands it builds what {@link #auto()} does. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /** Settings of a backend. */
+  public static final class Builder {
+
+    private final List<String> problems = new ArrayList<>();
+    private Supplier<Device> device = Device::detect;
+    private int threadsPerSession = 1;
+    private SessionMode mode = SessionMode.AUTO;
+
+    private Builder() {}
+
+    /** Runs on the CPU; the default looks for CUDA first. */
+    public Builder cpu() {
+      device = () -> Device.CPU;
+      return this;
+    }
+
+    /**
+     * Runs on a CUDA device if it works, else on the CPU.
+     *
+     * @param number of the device, from 0
+     */
+    public Builder cuda(int number) {
+      if (number < 0) {
+        problems.add("CUDA device is " + number + ", wanted at least 0");
+      }
+      device = () -> Device.cudaOrCpu(number);
+      return this;
+    }
+
+    /**
+     * Sets the threads that one run of a model uses; default 1, best where several workers run at
+     * once.
+     *
+     * @param threads at least 1
+     */
+    public Builder threadsPerSession(int threads) {
+      if (threads < 1) {
+        problems.add("threadsPerSession is " + threads + ", wanted at least 1");
+      }
+      threadsPerSession = threads;
+      return this;
+    }
+
+    /**
+     * Sets how sessions on the CPU hold the weights; default {@link SessionMode#AUTO}.
+     *
+     * @param sessionMode without effect on CUDA, where every candidate is uploaded
+     */
+    public Builder sessionMode(SessionMode sessionMode) {
+      mode = sessionMode;
+      return this;
+    }
+
+    /**
+     * Returns the backend.
+     *
+     * @throws ConfigurationException if a setting is out of range
+     * @throws io.evomerge.exception.BackendException if ONNX Runtime cannot be loaded
+     */
+    public OnnxBackend build() {
+      if (!problems.isEmpty()) {
+        throw new ConfigurationException("OnnxBackend", problems);
+      }
+      return new OnnxBackend(this);
+    }
   }
 
   /** Returns what runs the models, e.g. {@code "ONNX Runtime 1.29.0, CPU"}. */
   public String description() {
-    throw new UnsupportedOperationException("not there yet");
+    return "ONNX Runtime " + Device.environment().getVersion() + ", " + device;
   }
 
   /**
    * Returns a candidate as a language model.
    *
-   * @param candidate whose weights are read where they are
+   * <p>The weights are read where they are, each time the model runs. Asking again for the same
+   * candidate is cheap. Asking for another one in the same weight store ends the one before it.
+   *
+   * @param candidate whose evaluation is under way
+   * @throws UnsupportedModelException if it has no {@code config.json}, or that or the weights are
+   *     not those of a supported architecture
+   * @throws IllegalStateException if the backend or the candidate's weight store is closed
    */
   public LanguageModel languageModel(CandidateModel candidate) {
-    throw new UnsupportedOperationException("not there yet");
+    ModelConfig config =
+        candidate
+            .config()
+            .orElseThrow(
+                () ->
+                    new UnsupportedModelException(
+                        "the candidate has no config.json; a language model needs one: give the"
+                            + " base or a source as a Hugging Face folder"));
+    return new OnnxLanguageModel(sessions(candidate, config), candidate, mode);
   }
 
+  private synchronized StoreSessions sessions(CandidateModel candidate, ModelConfig config) {
+    if (closed) {
+      throw new IllegalStateException("the backend is closed");
+    }
+    WeightStore store = candidate.weights();
+    StoreSessions known = stores.get(store);
+    if (known != null && known.serves(config)) {
+      known.serve(candidate);
+      return known;
+    }
+    StoreSessions made = new StoreSessions(device, threadsPerSession, candidate, config);
+    stores.put(store, made);
+    if (known == null) {
+      store.onClose(() -> release(store));
+    } else {
+      known.close();
+    }
+    return made;
+  }
+
+  private synchronized void release(WeightStore store) {
+    StoreSessions sessions = stores.remove(store);
+    if (sessions != null) {
+      sessions.close();
+    }
+  }
+
+  /** Frees all sessions; idempotent; waits for runs that are under way. */
   @Override
-  public void close() {}
+  public synchronized void close() {
+    closed = true;
+    stores.values().forEach(StoreSessions::close);
+    stores.clear();
+  }
 }

@@ -1,0 +1,43 @@
+package io.evomerge.onnx.runtime;
+
+import io.evomerge.onnx.architecture.DecoderConfig;
+
+/**
+ * Cosines and sines of the rotary embedding, {@code [positions, headDim / 2]} each, made as far as
+ * they are needed; immutable.
+ *
+ * @param positions number of rows
+ * @param cosines row-major
+ * @param sines row-major
+ */
+record RotaryTables(int positions, float[] cosines, float[] sines) {
+
+  /** Smallest table made; longer ones double, so that few are made. */
+  private static final int SMALLEST = 128;
+
+  /**
+   * Makes tables.
+   *
+   * <p>Angles are rounded to float32 as transformers rounds them, so that long sequences agree.
+   *
+   * @param config of the decoder
+   * @param needed least number of positions
+   */
+  static RotaryTables of(DecoderConfig config, int needed) {
+    int positions = SMALLEST;
+    while (positions < needed) {
+      positions *= 2;
+    }
+    double[] frequencies = config.rotary().frequencies(config.headDim());
+    float[] cosines = new float[positions * frequencies.length];
+    float[] sines = new float[cosines.length];
+    for (int position = 0, i = 0; position < positions; position++) {
+      for (double frequency : frequencies) {
+        float angle = position * (float) frequency;
+        cosines[i] = (float) Math.cos(angle);
+        sines[i++] = (float) Math.sin(angle);
+      }
+    }
+    return new RotaryTables(positions, cosines, sines);
+  }
+}
