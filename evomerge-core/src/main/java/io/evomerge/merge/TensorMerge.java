@@ -11,6 +11,9 @@ import java.util.function.Supplier;
 /** What an operator is given to merge one tensor: inputs, parameters, random numbers, a cache. */
 public interface TensorMerge {
 
+  /** The block length where a task sets none: a few blocks stay in a core's own cache. */
+  int DEFAULT_BLOCK_LENGTH = 4096;
+
   /** Returns name and shape; all inputs have this shape. */
   TensorInfo info();
 
@@ -52,4 +55,25 @@ public interface TensorMerge {
    * @param <T> its type
    */
   <T> T cached(Object key, Supplier<T> compute);
+
+  /**
+   * As {@link #cached}, for values that are only worth computing if they are kept.
+   *
+   * @param key with {@code equals} and {@code hashCode}, unique within the operator
+   * @param bytes size of the value
+   * @param compute makes the value; its result must not be changed afterwards
+   * @param <T> its type
+   * @return the value, or empty if it is not there and there is no room; the default never keeps
+   */
+  default <T> Optional<T> cachedIfRoom(Object key, long bytes, Supplier<T> compute) {
+    return Optional.empty();
+  }
+
+  /**
+   * Returns how many elements an operator should read at a time, at least 1; no result depends on
+   * it. The default is {@value #DEFAULT_BLOCK_LENGTH}.
+   */
+  default int blockLength() {
+    return DEFAULT_BLOCK_LENGTH;
+  }
 }

@@ -1,13 +1,23 @@
 package io.evomerge.recipe;
 
+import com.google.common.hash.Hashing;
 import io.evomerge.checkpoint.CheckpointRef;
+import io.evomerge.checkpoint.TensorRole;
 import io.evomerge.checkpoint.TensorSelector;
+import io.evomerge.exception.RecipeException;
+import io.evomerge.genome.ParameterSpec;
+import io.evomerge.genome.ParameterValues;
 import io.evomerge.genome.Semantics;
+import io.evomerge.internal.text.DidYouMean;
 import io.evomerge.tensor.DType;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -38,11 +48,143 @@ public record MergeRecipe(
     Optional<DType> dtype,
     Optional<String> tokenizer) {
 
-  /** Copies. */
+  /**
+   * Copies and validates.
+   *
+   * @throws RecipeException listing every mistake: no operator, names that are not unique (only a
+   *     base that is also a source may repeat), a tokenizer that is none of the models, lists that
+   *     are not one number per source
+   */
   public MergeRecipe {
     sources = List.copyOf(sources);
     parameters = Collections.unmodifiableMap(new TreeMap<>(parameters));
     groups = List.copyOf(groups);
+    List<String> problems = new ArrayList<>();
+    if (operator.isBlank()) {
+      problems.add("there is no operator");
+    }
+    checkNames(base, sources, tokenizer, problems);
+    checkLengths("parameters", parameters, sources.size(), problems);
+    for (Group group : groups) {
+      checkLengths("group " + group.select(), group.parameters(), sources.size(), problems);
+    }
+    if (dtype.isPresent() && !dtype.get().isFloating()) {
+      problems.add("dtype " + dtype.get() + " is not floating-point");
+    }
+    if (!problems.isEmpty()) {
+      throw new RecipeException("recipe: " + String.join("; ", problems));
+    }
+  }
+
+  private static void checkNames(
+      Optional<CheckpointRef> base,
+      List<CheckpointRef> sources,
+      Optional<String> tokenizer,
+      List<String> problems) {
+    Set<String> names = new LinkedHashSet<>();
+    for (CheckpointRef ref : sources) {
+      boolean differsFromBase =
+          base.filter(b -> b.name().equals(ref.name()) && !b.equals(ref)).isPresent();
+      if (!names.add(ref.name()) || differsFromBase) {
+        problems.add("two models are called '" + ref.name() + "'; give them names of their own");
+      }
+    }
+    base.ifPresent(ref -> names.add(ref.name()));
+    tokenizer
+        .filter(name -> !names.contains(name))
+        .ifPresent(
+            name ->
+                problems.add(
+                    "tokenizer '"
+                        + name
+                        + "' is none of the models"
+                        + DidYouMean.hint(name, names)));
+  }
+
+  private static void checkLengths(
+      String where, Map<String, ParameterValue> values, int sources, List<String> problems) {
+    values.forEach(
+        (name, value) -> {
+          if (value.perSource() && value.numbers().size() != sources) {
+            problems.add(
+                where
+                    + ": '"
+                    + name
+                    + "' has "
+                    + value.numbers().size()
+                    + " numbers for "
+                    + sources
+                    + " sources");
+          }
+        });
+  }
+
+  /**
+   * Starts a recipe: paper semantics, seed 0, no base, and nothing else set.
+   *
+   * @param operator name of the merge operator
+   */
+  public static Builder builder(String operator) {
+    return new Builder(operator);
+  }
+
+  /** Returns a builder that holds everything of this recipe. */
+  public Builder toBuilder() {
+    Builder builder = new Builder(operator);
+    builder.semantics = semantics;
+    builder.base = base;
+    builder.sources.addAll(sources);
+    builder.parameters.putAll(parameters);
+    builder.groups.addAll(groups);
+    builder.seed = seed;
+    builder.dtype = dtype;
+    builder.tokenizer = tokenizer;
+    return builder;
+  }
+
+  /** Returns the model whose configuration and tokenizer the result takes. */
+  public CheckpointRef tokenizerSource() {
+    List<CheckpointRef> models = new ArrayList<>();
+    base.ifPresent(models::add);
+    models.addAll(sources);
+    if (models.isEmpty()) {
+      throw new RecipeException("recipe: there are no sources");
+    }
+    return models.stream()
+        .filter(ref -> tokenizer.map(ref.name()::equals).orElse(true))
+        .findFirst()
+        .orElseThrow();
+  }
+
+  /**
+   * Returns the parameters of one tensor: the last matching group that gives a parameter, else the
+   * recipe's own, else the operator's default; a parameter per source always has one number for
+   * each.
+   *
+   * @param role what the tensor is
+   * @param specs the operator's parameters
+   * @throws RecipeException listing every mistake: parameters that the operator does not have or
+   *     that are missing, numbers that it does not accept, lists where it wants one number
+   */
+  public ParameterValues parametersFor(TensorRole role, List<ParameterSpec> specs) {
+    return RecipeParameters.resolve(this, role, specs);
+  }
+
+  /**
+   * Returns the recipe as JSON without blanks, keys in a fixed order, in which equal models have
+   * equal texts on every machine: a location counts only where the digest of the weights is not
+   * known.
+   */
+  public String canonicalJson() {
+    return RecipeText.canonicalJson(this);
+  }
+
+  /**
+   * Returns the SHA-256 of {@link #canonicalJson()} in UTF-8, lower-case hex: the key under which
+   * equal models are found again.
+   */
+  public String digest() {
+    return Hashing.sha256().hashString(canonicalJson(), StandardCharsets.UTF_8).toString();
   }
 
   /**
@@ -55,6 +197,176 @@ public record MergeRecipe(
     /** Copies. */
     public Group {
       parameters = Collections.unmodifiableMap(new TreeMap<>(parameters));
+    }
+  }
+
+  /** Collects the parts of a recipe; not thread-safe. */
+  public static final class Builder {
+    private final String operator;
+    private Semantics semantics = Semantics.PAPER;
+    private Optional<CheckpointRef> base = Optional.empty();
+    private final List<CheckpointRef> sources = new ArrayList<>();
+    private final Map<String, ParameterValue> parameters = new TreeMap<>();
+    private final List<Group> groups = new ArrayList<>();
+    private long seed;
+    private Optional<DType> dtype = Optional.empty();
+    private Optional<String> tokenizer = Optional.empty();
+
+    private Builder(String operator) {
+      this.operator = operator;
+    }
+
+    /**
+     * Sets whose definition of the operator counts; default {@link Semantics#PAPER}.
+     *
+     * @param whose the definition
+     */
+    public Builder semantics(Semantics whose) {
+      semantics = whose;
+      return this;
+    }
+
+    /**
+     * Sets the base model; default none.
+     *
+     * @param model the common base
+     */
+    public Builder base(CheckpointRef model) {
+      base = Optional.of(model);
+      return this;
+    }
+
+    /**
+     * Adds a source.
+     *
+     * @param model the next model to merge
+     */
+    public Builder source(CheckpointRef model) {
+      sources.add(model);
+      return this;
+    }
+
+    /**
+     * Replaces the sources.
+     *
+     * @param models in order
+     */
+    public Builder sources(List<CheckpointRef> models) {
+      List<CheckpointRef> copy = List.copyOf(models);
+      sources.clear();
+      sources.addAll(copy);
+      return this;
+    }
+
+    /**
+     * Sets a parameter for every tensor and source.
+     *
+     * @param name of the parameter
+     * @param value finite
+     */
+    public Builder parameter(String name, double value) {
+      return parameter(name, ParameterValue.of(value));
+    }
+
+    /**
+     * Sets a parameter for every tensor, one number per source.
+     *
+     * @param name of the parameter
+     * @param values finite, in the order of the sources
+     */
+    public Builder perSource(String name, double... values) {
+      List<Double> boxed = new ArrayList<>();
+      for (double value : values) {
+        boxed.add(value);
+      }
+      return parameter(name, ParameterValue.perSource(boxed));
+    }
+
+    /**
+     * Sets a parameter for every tensor.
+     *
+     * @param name of the parameter
+     * @param value one number, or one per source
+     */
+    public Builder parameter(String name, ParameterValue value) {
+      parameters.put(name, value);
+      return this;
+    }
+
+    /**
+     * Replaces the parameters for every tensor.
+     *
+     * @param values by parameter name
+     */
+    public Builder parameters(Map<String, ParameterValue> values) {
+      Map<String, ParameterValue> copy = Map.copyOf(values);
+      parameters.clear();
+      parameters.putAll(copy);
+      return this;
+    }
+
+    /**
+     * Adds values for a group of tensors, above those added before.
+     *
+     * @param select which tensors
+     * @param values by parameter name
+     */
+    public Builder group(TensorSelector select, Map<String, ParameterValue> values) {
+      groups.add(new Group(select, values));
+      return this;
+    }
+
+    /**
+     * Replaces the groups.
+     *
+     * @param all in order; the last one that gives a parameter wins
+     */
+    public Builder groups(List<Group> all) {
+      List<Group> copy = List.copyOf(all);
+      groups.clear();
+      groups.addAll(copy);
+      return this;
+    }
+
+    /**
+     * Sets the seed of random masks; default 0.
+     *
+     * @param value any
+     */
+    public Builder seed(long value) {
+      seed = value;
+      return this;
+    }
+
+    /**
+     * Sets the element type of the result; default each tensor's own.
+     *
+     * @param type floating-point
+     */
+    public Builder dtype(DType type) {
+      dtype = Optional.of(type);
+      return this;
+    }
+
+    /**
+     * Sets whose configuration and tokenizer the result takes; default the base's, else the first
+     * source's.
+     *
+     * @param name of the base or a source
+     */
+    public Builder tokenizer(String name) {
+      tokenizer = Optional.of(name);
+      return this;
+    }
+
+    /**
+     * Makes the recipe.
+     *
+     * @throws RecipeException listing every mistake
+     */
+    public MergeRecipe build() {
+      return new MergeRecipe(
+          operator, semantics, base, sources, parameters, groups, seed, dtype, tokenizer);
     }
   }
 }

@@ -1,0 +1,205 @@
+package io.evomerge.internal.kernel;
+
+/**
+ * Element-wise loops of the merge operators, over arrays from index 0.
+ *
+ * <p>Selections are done with masks of bits instead of branches: signs and magnitudes of weights
+ * are as good as random, and a mispredicted branch costs more than the arithmetic.
+ */
+public final class Kernels {
+
+  private static final int MAGNITUDE = 0x7FFFFFFF;
+  private static final int INFINITY = 0x7F800000;
+
+  private Kernels() {}
+
+  /**
+   * Returns whether no element is NaN or infinite.
+   *
+   * @param x the elements
+   * @param length number of elements
+   */
+  public static boolean allFinite(float[] x, int length) {
+    int largest = 0;
+    for (int i = 0; i < length; i++) {
+      largest = Math.max(largest, Float.floatToRawIntBits(x[i]) & MAGNITUDE);
+    }
+    return largest < INFINITY;
+  }
+
+  /**
+   * {@code x -= y}.
+   *
+   * @param x changed
+   * @param y subtracted
+   * @param length number of elements
+   */
+  public static void subtract(float[] x, float[] y, int length) {
+    for (int i = 0; i < length; i++) {
+      x[i] -= y[i];
+    }
+  }
+
+  /**
+   * {@code sum += factor * x}.
+   *
+   * @param factor of every element
+   * @param x added
+   * @param sum changed
+   * @param length number of elements
+   */
+  public static void addScaled(float factor, float[] x, float[] sum, int length) {
+    for (int i = 0; i < length; i++) {
+      sum[i] += factor * x[i];
+    }
+  }
+
+  /**
+   * {@code out = factor * x}.
+   *
+   * @param factor of every element
+   * @param x the elements
+   * @param out overwritten; may be {@code x}
+   * @param length number of elements
+   */
+  public static void scale(float factor, float[] x, float[] out, int length) {
+    for (int i = 0; i < length; i++) {
+      out[i] = factor * x[i];
+    }
+  }
+
+  /**
+   * {@code out = base + lambda * (sum / divisor)}.
+   *
+   * @param base the base model
+   * @param sum weighted task vectors
+   * @param divisor of the sum
+   * @param lambda factor of the quotient
+   * @param out overwritten
+   * @param length number of elements
+   */
+  public static void finish(
+      float[] base, float[] sum, float divisor, float lambda, float[] out, int length) {
+    for (int i = 0; i < length; i++) {
+      out[i] = base[i] + lambda * (sum[i] / divisor);
+    }
+  }
+
+  /**
+   * As {@link #finish(float[], float[], float, float, float[], int)} with a divisor per element; a
+   * divisor of 0 counts as 1.
+   *
+   * @param base the base model
+   * @param sum weighted task vectors
+   * @param divisors of the sums
+   * @param lambda factor of the quotient
+   * @param out overwritten
+   * @param length number of elements
+   */
+  public static void finish(
+      float[] base, float[] sum, float[] divisors, float lambda, float[] out, int length) {
+    for (int i = 0; i < length; i++) {
+      float divisor = divisors[i];
+      int zero = ((Float.floatToRawIntBits(divisor) & MAGNITUDE) - 1) >> 31;
+      // An all-ones mask turns 0 into the bits of 1.
+      float safe =
+          Float.intBitsToFloat(
+              (Float.floatToRawIntBits(divisor) & ~zero) | (Float.floatToRawIntBits(1f) & zero));
+      out[i] = base[i] + lambda * (sum[i] / safe);
+    }
+  }
+
+  /**
+   * {@code out = factor * x} where the magnitude's bits are at least {@code bits}, 0 elsewhere.
+   *
+   * @param x finite elements
+   * @param bits float32 bits of the smallest magnitude that is kept
+   * @param factor of the elements kept
+   * @param out overwritten
+   * @param from first index
+   * @param to index after the last
+   */
+  public static void keepLarge(float[] x, int bits, float factor, float[] out, int from, int to) {
+    for (int i = from; i < to; i++) {
+      float value = x[i];
+      int dropped = ((Float.floatToRawIntBits(value) & MAGNITUDE) - bits) >> 31;
+      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * value) & ~dropped);
+    }
+  }
+
+  /**
+   * {@code out = factor * x} where {@code uniforms < limit}, 0 elsewhere.
+   *
+   * @param x the elements
+   * @param uniforms numbers in [0, 1)
+   * @param limit in [0, 1]
+   * @param factor of the elements kept
+   * @param out overwritten
+   * @param length number of elements
+   */
+  public static void keepBelow(
+      float[] x, float[] uniforms, float limit, float factor, float[] out, int length) {
+    int bits = Float.floatToRawIntBits(limit);
+    for (int i = 0; i < length; i++) {
+      int kept = (Float.floatToRawIntBits(uniforms[i]) - bits) >> 31;
+      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * x[i]) & kept);
+    }
+  }
+
+  /**
+   * Adds the elements whose sign is the elected one: {@code sum += v} where {@code v} is not 0 and
+   * has the sign of {@code votes}, 0 counting as positive.
+   *
+   * @param v one source's weighted task vector
+   * @param votes sum of all sources' weighted task vectors; no negative zero
+   * @param sum changed
+   * @param length number of elements
+   */
+  public static void addElected(float[] v, float[] votes, float[] sum, int length) {
+    for (int i = 0; i < length; i++) {
+      int bits = Float.floatToRawIntBits(v[i]);
+      int opposed = (bits ^ Float.floatToRawIntBits(votes[i])) >> 31;
+      sum[i] += Float.intBitsToFloat(bits & ~opposed);
+    }
+  }
+
+  /**
+   * As {@link #addElected(float[], float[], float[], int)}, also adding the weight where an element
+   * was added.
+   *
+   * @param v one source's weighted task vector
+   * @param votes sum of all sources' weighted task vectors; no negative zero
+   * @param sum changed
+   * @param weight of the source
+   * @param weights changed
+   * @param length number of elements
+   */
+  public static void addElected(
+      float[] v, float[] votes, float[] sum, float weight, float[] weights, int length) {
+    int weightBits = Float.floatToRawIntBits(weight);
+    for (int i = 0; i < length; i++) {
+      int bits = Float.floatToRawIntBits(v[i]);
+      int opposed = (bits ^ Float.floatToRawIntBits(votes[i])) >> 31;
+      int nonzero = -(bits & MAGNITUDE) >> 31;
+      sum[i] += Float.intBitsToFloat(bits & ~opposed);
+      weights[i] += Float.intBitsToFloat(weightBits & ~opposed & nonzero);
+    }
+  }
+
+  /**
+   * Counts the elements of a given magnitude.
+   *
+   * @param x the elements
+   * @param bits float32 bits of the magnitude
+   * @param length number of elements
+   */
+  public static int countMagnitude(float[] x, int bits, int length) {
+    int count = 0;
+    for (int i = 0; i < length; i++) {
+      if ((Float.floatToRawIntBits(x[i]) & MAGNITUDE) == bits) {
+        count++;
+      }
+    }
+    return count;
+  }
+}

@@ -1,0 +1,5 @@
+/** Inner loops and number generators without any knowledge of models; not exported. */
+@NullMarked
+package io.evomerge.internal.kernel;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,240 @@
+package io.evomerge.recipe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.evomerge.checkpoint.CheckpointRef;
+import io.evomerge.checkpoint.TensorSelector;
+import io.evomerge.exception.RecipeException;
+import io.evomerge.genome.Semantics;
+import io.evomerge.tensor.DType;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RecipeFilesTest {
+
+  private static final String SHA = "0123456789abcdef".repeat(4);
+
+  @Test
+  void aFriendlyFileIsRead() {
+    MergeRecipe recipe =
+        RecipeFiles.fromYaml(
+            """
+            evomerge: 1
+            operator: dare_ties
+            semantics: mergekit
+            base: {name: base, path: zoo/base, sha256: %s}
+            sources:
+              - {name: math-en, path: zoo/math-en}
+              - zoo/ja          # the name is the last part
+            parameters: {lambda: 1, normalize: false, weight: [1.0, 5e-1]}
+            groups:
+              - {select: layers.0.attention, weight: {ja: 0.5, math-en: 0.25}, density: 0.5}
+              - {select: embeddings, weight: 1}
+            seed: 42
+            dtype: bfloat16
+            tokenizer: base
+            """
+                .formatted(SHA));
+    assertThat(recipe)
+        .isEqualTo(
+            MergeRecipe.builder("dare_ties")
+                .semantics(Semantics.MERGEKIT)
+                .base(new CheckpointRef("base", "zoo/base", SHA))
+                .source(new CheckpointRef("math-en", "zoo/math-en", ""))
+                .source(new CheckpointRef("ja", "zoo/ja", ""))
+                .parameter("lambda", 1)
+                .parameter("normalize", ParameterValue.of(false))
+                .perSource("weight", 1.0, 0.5)
+                .group(
+                    TensorSelector.parse("layers.0.attention"),
+                    Map.of(
+                        "weight",
+                        ParameterValue.perSource(List.of(0.25, 0.5)),
+                        "density",
+                        ParameterValue.of(0.5)))
+                .group(TensorSelector.parse("embeddings"), Map.of("weight", ParameterValue.of(1)))
+                .seed(42)
+                .dtype(DType.BF16)
+                .tokenizer("base")
+                .build());
+  }
+
+  @Test
+  void randomRecipesComeBackAsTheyWere(@TempDir Path folder) throws Exception {
+    long seed = 20_240_313;
+    Random random = new Random(seed);
+    for (int i = 0; i < 300; i++) {
+      MergeRecipe recipe = random(random);
+      String why = "seed " + seed + ", recipe " + i;
+      assertThat(RecipeFiles.fromYaml(RecipeFiles.toYaml(recipe))).as(why).isEqualTo(recipe);
+      assertThat(RecipeFiles.fromJson(RecipeFiles.toJson(recipe))).as(why).isEqualTo(recipe);
+      assertThat(RecipeFiles.fromYaml(RecipeFiles.toJson(recipe)))
+          .as(why + ": JSON is YAML")
+          .isEqualTo(recipe);
+      if (i < 10) {
+        Path file = folder.resolve(i % 2 == 0 ? "r.yaml" : "r.json");
+        RecipeFiles.write(recipe, file);
+        MergeRecipe read = RecipeFiles.read(file);
+        assertThat(read.toBuilder().sources(recipe.sources()).build()).as(why).isEqualTo(recipe);
+      }
+    }
+  }
+
+  private static MergeRecipe random(Random random) {
+    String[] oddNames = {"ja", "null", "1.5", "Yes", "a b: c", "日本", "\"q\"\\", "#x", "- y", "e1"};
+    int count = 1 + random.nextInt(4);
+    int first = random.nextInt(oddNames.length);
+    List<CheckpointRef> sources = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      String name = oddNames[(first + i) % oddNames.length];
+      sources.add(new CheckpointRef(name, "models/m " + i + "#", random.nextBoolean() ? SHA : ""));
+    }
+    MergeRecipe.Builder recipe =
+        MergeRecipe.builder("op_" + random.nextInt(9))
+            .semantics(Semantics.values()[random.nextInt(2)])
+            .sources(sources)
+            .parameters(parameters(random, count))
+            .seed(random.nextLong());
+    if (random.nextBoolean()) {
+      recipe.base(new CheckpointRef("base", "/models/base", SHA));
+    }
+    for (String select : List.of("all", "layers.3-5.mlp", "head", "embeddings")) {
+      if (random.nextBoolean()) {
+        recipe.group(TensorSelector.parse(select), parameters(random, count));
+      }
+    }
+    if (random.nextBoolean()) {
+      recipe.dtype(List.of(DType.F16, DType.BF16, DType.F32, DType.F64).get(random.nextInt(4)));
+    }
+    if (random.nextBoolean()) {
+      recipe.tokenizer(sources.get(random.nextInt(count)).name());
+    }
+    return recipe.build();
+  }
+
+  private static Map<String, ParameterValue> parameters(Random random, int sources) {
+    Map<String, ParameterValue> values = new LinkedHashMap<>();
+    for (String name : List.of("weight", "density", "lambda", "t")) {
+      if (random.nextBoolean()) {
+        values.put(name, ParameterValue.of(number(random)));
+      } else if (random.nextBoolean()) {
+        List<Double> numbers = new ArrayList<>();
+        for (int i = 0; i < sources; i++) {
+          numbers.add(number(random));
+        }
+        values.put(name, ParameterValue.perSource(numbers));
+      }
+    }
+    return values;
+  }
+
+  private static double number(Random random) {
+    double any = Double.longBitsToDouble(random.nextLong());
+    return switch (random.nextInt(4)) {
+      case 0 -> random.nextInt(3);
+      case 1 -> random.nextGaussian();
+      case 2 -> -0.0;
+      default -> Double.isFinite(any) ? any : Double.MIN_VALUE;
+    };
+  }
+
+  @Test
+  void everyMistakeIsNamedWithItsLine() {
+    String yaml =
+        """
+        evomerge: 1
+        operater: ties
+        sources:
+          - {name: ja, path: ja, sha: x}
+          - math
+        semantics: papr
+        parameters: {weight: [1.0], density: {ja: 0.5, maht: 1}, lambda: high}
+        groups:
+          - {select: layer.0, weight: 1}
+          - {weight: 1}
+        seed: 1.5
+        dtype: bfloat
+        """;
+    assertThatThrownBy(() -> RecipeFiles.fromYaml(yaml))
+        .isInstanceOf(RecipeException.class)
+        .hasMessageContaining("line 2: unknown key 'operater'; did you mean 'operator'?")
+        .hasMessageContaining("'operator' is missing")
+        .hasMessageContaining("line 4: unknown key 'sha'")
+        .hasMessageContaining("line 6: unknown semantics 'papr'; did you mean 'paper'?")
+        .hasMessageContaining("line 7: 'weight' has 1 numbers for 2 sources")
+        .hasMessageContaining("line 7: unknown key 'maht'; did you mean 'math'?")
+        .hasMessageContaining("line 7: 'density' gives no number for the source 'math'")
+        .hasMessageContaining("line 7: 'lambda' is 'high', wanted a finite number")
+        .hasMessageContaining("line 9: 'layer.0' selects nothing")
+        .hasMessageContaining("line 10: a group needs 'select'")
+        .hasMessageContaining("line 11: seed is '1.5'")
+        .hasMessageContaining("line 12: unknown dtype 'bfloat'; did you mean 'bfloat16'?");
+  }
+
+  @Test
+  void brokenTextsAreRefused() {
+    for (String text :
+        List.of(
+            "",
+            "- 1",
+            "evomerge: 1\nevomerge: 1",
+            "evomerge: [",
+            "evomerge: 2\noperator: ties\nsources: [a]",
+            "operator: ties\nsources: [a]",
+            "evomerge: 1\noperator: ties\nsources: []",
+            "evomerge: 1\noperator: ties\nsources: [x/a, y/a]",
+            "evomerge: 1\noperator: ties\nsources: [a]\ntokenizer: b",
+            "evomerge: 1\noperator: ties\nsources: [a]\nparameters: {w: .inf}",
+            "evomerge: 1\noperator: ties\nsources: [a]\nparameters: {w: 1f}",
+            "evomerge: 1\noperator: ties\nsources: [a]\nparameters: {w: 1e999}",
+            "evomerge: 1\noperator: ties\nsources: [&x a, *x]",
+            "evomerge: 1\noperator: ties\nsources: [a]\n---\nevomerge: 1")) {
+      assertThatThrownBy(() -> RecipeFiles.fromYaml(text))
+          .as(text)
+          .isInstanceOf(RecipeException.class);
+    }
+    assertThatThrownBy(() -> RecipeFiles.fromJson("{\"evomerge\": 1,}"))
+        .isInstanceOf(RecipeException.class)
+        .hasMessageContaining("line 1");
+  }
+
+  @Test
+  void relativePathsBelongToTheFilesFolder(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("recipes").resolve("r.yaml");
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, "evomerge: 1\noperator: ties\nsources: [../zoo/ja, /models/en]\n");
+    MergeRecipe recipe = RecipeFiles.read(file);
+    assertThat(recipe.sources())
+        .extracting(CheckpointRef::location)
+        .containsExactly(
+            folder.resolve("zoo").resolve("ja").toString().replace('\\', '/'), "/models/en");
+
+    MergeRecipe local =
+        MergeRecipe.builder("ties").source(new CheckpointRef("ja", "zoo/ja", "")).build();
+    RecipeFiles.write(local, file);
+    assertThat(Path.of(RecipeFiles.read(file).sources().get(0).location()))
+        .as("a path relative to the working directory still names the same folder")
+        .isEqualTo(Path.of("zoo", "ja").toAbsolutePath());
+    try (var left = Files.list(file.getParent())) {
+      assertThat(left).containsExactly(file);
+    }
+    assertThatThrownBy(() -> RecipeFiles.write(local, folder.resolve("r.txt")))
+        .isInstanceOf(RecipeException.class)
+        .hasMessageContaining(".yaml, .yml or .json");
+  }
+
+  @Test
+  void aMistakeInAFileNamesTheFile(@TempDir Path folder) throws Exception {
+    Path file = folder.resolve("wrong.yml");
+    Files.writeString(file, "evomerge: 1\n");
+    assertThatThrownBy(() -> RecipeFiles.read(file)).hasMessageContaining("wrong.yml");
+  }
+}
