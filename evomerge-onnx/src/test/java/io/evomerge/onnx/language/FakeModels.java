@@ -1,5 +1,7 @@
 package io.evomerge.onnx.language;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.evomerge.candidate.CandidateModel;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.checkpoint.ModelConfig;
@@ -8,6 +10,8 @@ import io.evomerge.onnx.architecture.DecoderConfig;
 import io.evomerge.onnx.runtime.GenerationOptions;
 import io.evomerge.onnx.runtime.LanguageModel;
 import io.evomerge.recipe.MergeRecipe;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URISyntaxException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,6 +24,8 @@ import java.util.function.ToDoubleBiFunction;
 /** Candidates and language models whose answers a test decides. */
 final class FakeModels {
 
+  private static final ObjectMapper JSON = new ObjectMapper();
+
   private FakeModels() {}
 
   static Path resource(String name) {
@@ -31,11 +37,17 @@ final class FakeModels {
   }
 
   static Path zooTokenizer() {
-    return resource("zoo-tokenizer");
+    return resource("zoo/base");
   }
 
   static DecoderConfig config(int vocabSize, int maxPositions) {
-    return new DecoderConfig(vocabSize, maxPositions);
+    try {
+      ObjectNode zoo = (ObjectNode) JSON.readTree(resource("zoo/base/config.json").toFile());
+      zoo.put("vocab_size", vocabSize).put("max_position_embeddings", maxPositions);
+      return DecoderConfig.from(ModelConfig.of(zoo));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
   }
 
   /** A candidate of which only the tokenizer folder is asked. */

@@ -41,7 +41,8 @@ class TokenizerTest {
 
   @Test
   void theZoosPromptsGetTheirGoldenIds() throws Exception {
-    JsonNode cases = JSON.readTree(FakeModels.zooTokenizer().resolve("golden.json").toFile());
+    JsonNode cases =
+        JSON.readTree(FakeModels.resource("zoo/golden/base.json").toFile()).path("cases");
     assertThat(cases).hasSize(8);
     try (Tokenizer tokenizer = Tokenizer.open(FakeModels.zooTokenizer())) {
       for (JsonNode golden : cases) {
