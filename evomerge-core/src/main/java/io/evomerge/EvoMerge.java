@@ -135,7 +135,7 @@ public final class EvoMerge implements AutoCloseable {
   /**
    * Scores one recipe over the sources of this search.
    *
-   * @param recipe of any operator that the library knows, or of this search's own
+   * @param recipe of this search's operator
    * @param fitness scores it
    * @throws EvoMergeException if the fitness throws a checked exception; unchecked ones pass
    *     through
@@ -158,7 +158,11 @@ public final class EvoMerge implements AutoCloseable {
    * @throws IOException if it cannot be written; then nothing is left behind
    */
   public void write(MergeRecipe recipe, Path folder) throws IOException {
-    MergedModelWriter.write(assembler, recipe, folder, settings.parallelism);
+    MergedModelWriter.builder()
+        .operator(assembler.operator())
+        .parallelism(settings.parallelism)
+        .build()
+        .write(recipe, base, sources, folder);
   }
 
   /** Closes the checkpoints that were given as paths; idempotent. End runs before. */
@@ -532,9 +536,7 @@ public final class EvoMerge implements AutoCloseable {
           throw new ConfigurationException("EvoMerge", problems);
         }
         assembler =
-            collect(
-                problems,
-                () -> CandidateAssembler.of(openBase, open, copy.operator, copy.semantics));
+            collect(problems, () -> assembler(copy.operator, copy.semantics, openBase, open));
         List<String> names = open.stream().map(Checkpoint::name).toList();
         ParameterSearchSpace bound =
             collect(
@@ -641,6 +643,17 @@ public final class EvoMerge implements AutoCloseable {
         problems.add(role + " " + model.path() + ": " + e.getMessage());
         return Optional.empty();
       }
+    }
+
+    private static CandidateAssembler assembler(
+        MergeOperator operator,
+        Semantics semantics,
+        Optional<Checkpoint> base,
+        List<Checkpoint> sources) {
+      CandidateAssembler.Builder builder =
+          CandidateAssembler.builder(operator).semantics(semantics).sources(sources);
+      base.ifPresent(builder::base);
+      return builder.build();
     }
 
     /** Whether an optimiser takes this space is known only by making one. */

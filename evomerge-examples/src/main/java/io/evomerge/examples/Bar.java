@@ -41,8 +41,13 @@ final class Bar implements RunListener, AutoCloseable {
     bar.setExtraMessage(String.format(Locale.ROOT, " choosing by valid: %d of %d", done, total));
   }
 
+  /** Leaves the bar as it stands and gives the line back; idempotent. */
+  void finish() {
+    bar.close();
+  }
+
   @Override
   public void close() {
-    bar.close();
+    finish();
   }
 }

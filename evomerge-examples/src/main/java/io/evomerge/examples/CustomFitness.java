@@ -50,7 +50,7 @@ public final class CustomFitness {
     GenerationOptions options = GenerationOptions.of(12, tokenizer.eosTokenIds());
     List<int[]> prompts = PROMPTS.stream().map(tokenizer::encode).toList();
     return backend.languageModel(candidate).generate(prompts, options).stream()
-        .map(tokenizer::decode)
+        .map(tokens -> tokenizer.decode(tokens, true))
         .filter(text -> text.endsWith("です 。"))
         .count();
   }

@@ -1,8 +1,8 @@
 package io.evomerge.examples;
 
 /**
- * Turns Ctrl-C into an interrupt of the working thread, and holds the exit of the process until that
- * thread has tidied up: no half-written folder stays behind.
+ * Turns Ctrl-C into an interrupt of the working thread, and holds the exit of the process until
+ * that thread has tidied up: no half-written folder stays behind.
  */
 final class Interruption implements AutoCloseable {
 

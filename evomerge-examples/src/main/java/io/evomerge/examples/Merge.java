@@ -18,13 +18,17 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true)
 final class Merge implements Callable<Integer> {
 
-  @Parameters(paramLabel = "CONFIG.yaml", description = "The recipe; paths in it are relative to it.")
+  @Parameters(
+      paramLabel = "CONFIG.yaml",
+      description = "The recipe; paths in it are relative to it.")
   private Path config = Path.of("");
 
   @Parameters(paramLabel = "OUT_FOLDER", description = "Must not exist, or be empty.")
   private Path out = Path.of("");
 
-  @Option(names = "--parallelism", description = "Threads. Default: the processors of this machine.")
+  @Option(
+      names = "--parallelism",
+      description = "Threads. Default: the processors of this machine.")
   private int parallelism = Runtime.getRuntime().availableProcessors();
 
   @Spec private CommandSpec spec = CommandSpec.create();
@@ -32,7 +36,7 @@ final class Merge implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     MergeRecipe recipe = RecipeFiles.read(config);
-    MergedModelWriter.write(recipe, out, parallelism);
+    MergedModelWriter.builder().parallelism(parallelism).build().write(recipe, out);
     spec.commandLine().getOut().println("Merged model: " + out.toAbsolutePath().normalize());
     return 0;
   }

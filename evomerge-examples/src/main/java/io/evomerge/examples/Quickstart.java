@@ -34,8 +34,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /**
- * The question of the paper on models small enough to ship: can a merge solve Japanese word problems
- * when no source was ever trained on one?
+ * The question of the paper on models small enough to ship: can a merge solve Japanese word
+ * problems when no source was ever trained on one?
  */
 @Command(
     name = "quickstart",
@@ -112,7 +112,7 @@ final class Quickstart implements Callable<Integer> {
         try (Bar bar = new Bar(evaluations);
             EvoMerge search = search(train, valid, folder.resolve("journal"), bar)) {
           EvolutionResult result = search.run();
-          bar.close();
+          bar.finish();
           if (result.stopReason() == StopReason.CANCELLED) {
             print.println(
                 "Interrupted after "
