@@ -1,0 +1,287 @@
+package io.evomerge.optimizer;
+
+import io.evomerge.fitness.Direction;
+import io.evomerge.genome.SearchSpace;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.TreeMap;
+
+/**
+ * CMA-ES, the covariance matrix adaptation evolution strategy: the default for searches of some to
+ * a few thousand numbers without gradients; immutable and thread-safe.
+ *
+ * <pre>{@code
+ * Optimizer optimizer = Optimizers.cmaEs().create(space, List.of(Direction.MINIMIZE), 42);
+ * while (!optimizer.isDone()) {
+ *   List<Evaluation> finished = new ArrayList<>();
+ *   for (Proposal p : optimizer.ask(16)) {
+ *     finished.add(new Evaluation(p.id(), Outcome.Scored.of(cost(p.genome()))));
+ *   }
+ *   optimizer.tell(finished);
+ * }
+ * }</pre>
+ *
+ * <p><b>Algorithm.</b> Weighted recombination, cumulative step-size adaptation, rank-one and
+ * rank-mu update with negative weights, by Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv
+ * 1604.00772v2 (2023). The factor of the covariance from which samples are drawn is renewed every
+ * max(1, floor(1/(2 n (c<sub>1</sub> + c<sub>mu</sub>)))) generations, as a Cholesky factor, so a
+ * generation costs O(n<sup>2</sup>) per point. Memory: two triangular matrices, 8 n<sup>2</sup>
+ * bytes together.
+ *
+ * <p><b>Start and scale.</b> The mean starts at every gene's start, with the gene's own step as
+ * standard deviation; genes of different units need no scaling. Whole-number genes and choices
+ * start with a sixth of their range or half a value, whichever is more.
+ *
+ * <p><b>Box.</b> The normal distribution lives in unbounded coordinates that a smooth, piecewise
+ * linear and quadratic map folds into the box (as pycma's {@code BoundTransform}): all points are
+ * inside, the inner nine tenths of a range are not distorted, and optima on a bound are found as
+ * fast as others.
+ *
+ * <p><b>Whole numbers and choices</b> are rounded. Their deviation has a floor: the chance that a
+ * sample has another value than the mean is at least 1/(n lambda) per gene, so they never freeze
+ * (after Hamano et al., arXiv 2205.13482). Choices are treated as ordered by index; with two
+ * options that is no restriction.
+ *
+ * <p><b>Outcomes.</b> Equal scores rank by id. Failed, infeasible and not finite ones rank last and
+ * never attract the mean; a generation without any score leaves the distribution as it is.
+ *
+ * <p><b>Stop.</b> A run ends when the steps are below {@link #tolX}, the scores of the last 10 +
+ * ceil(30 n / lambda) generations differ by no more than {@link #tolFun}, the median and best
+ * scores have not improved for long, the covariance is numerically singular, or steps are lost in
+ * rounding. Then it restarts, if {@link #restarts} says so, or {@link Optimizer#isDone}.
+ *
+ * <p>{@link Optimizer#ask} hands out the generation, in as many portions as wanted, then nothing
+ * until all of it is told. {@link Optimizer#recommendation} is the mean of the distribution, whole
+ * numbers rounded.
+ */
+public final class CmaEs implements OptimizerFactory {
+
+  /** What happens when a run has converged. */
+  public enum Restarts {
+    /** The search is done. */
+    NONE,
+    /**
+     * From a random point of the box with twice the population (Auger, Hansen 2005, doi
+     * 10.1109/CEC.2005.1554902).
+     */
+    IPOP,
+    /**
+     * As IPOP, in turn with small populations of smaller steps while those have used fewer trials
+     * (Hansen 2009, doi 10.1145/1570256.1570333).
+     */
+    BIPOP
+  }
+
+  static final CmaEs DEFAULT = new CmaEs(0, 1, true, Restarts.NONE, 9, 1e-12, 1e-12, 1e14);
+
+  private final int populationSize;
+  private final double sigma;
+  private final boolean active;
+  private final Restarts restarts;
+  private final int maxRestarts;
+  private final double tolX;
+  private final double tolFun;
+  private final double maxCondition;
+
+  private CmaEs(
+      int populationSize,
+      double sigma,
+      boolean active,
+      Restarts restarts,
+      int maxRestarts,
+      double tolX,
+      double tolFun,
+      double maxCondition) {
+    this.populationSize = populationSize;
+    this.sigma = sigma;
+    this.active = active;
+    this.restarts = restarts;
+    this.maxRestarts = maxRestarts;
+    this.tolX = tolX;
+    this.tolFun = tolFun;
+    this.maxCondition = maxCondition;
+  }
+
+  /**
+   * Sets how many points a generation has.
+   *
+   * @param populationSize at least 2; default 4 + floor(3 ln n) for n genes
+   * @throws IllegalArgumentException if it is below 2
+   */
+  public CmaEs populationSize(int populationSize) {
+    if (populationSize < 2) {
+      throw new IllegalArgumentException(
+          "populationSize " + populationSize + " must be at least 2");
+    }
+    return new CmaEs(
+        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+  }
+
+  /**
+   * Scales the initial steps of all genes.
+   *
+   * @param sigma factor above 0; default 1: every gene's own step
+   * @throws IllegalArgumentException if it is not positive and finite
+   */
+  public CmaEs sigma(double sigma) {
+    if (!(sigma > 0) || !Double.isFinite(sigma)) {
+      throw new IllegalArgumentException("sigma " + sigma + " must be above 0 and finite");
+    }
+    return new CmaEs(
+        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+  }
+
+  /**
+   * Sets whether bad points shrink the covariance along their direction (negative weights).
+   *
+   * @param active default true
+   */
+  public CmaEs active(boolean active) {
+    return new CmaEs(
+        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+  }
+
+  /**
+   * Sets what happens when a run has converged.
+   *
+   * @param restarts default {@link Restarts#NONE}
+   */
+  public CmaEs restarts(Restarts restarts) {
+    return new CmaEs(
+        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+  }
+
+  /**
+   * Limits the restarts.
+   *
+   * @param maxRestarts from 0 to 16; default 9
+   * @throws IllegalArgumentException if it is outside
+   */
+  public CmaEs maxRestarts(int maxRestarts) {
+    if (maxRestarts < 0 || maxRestarts > 16) {
+      throw new IllegalArgumentException("maxRestarts " + maxRestarts + " must be from 0 to 16");
+    }
+    return new CmaEs(
+        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+  }
+
+  /**
+   * Sets how small steps end a run.
+   *
+   * @param tolX share of the initial steps, 0 or more; default 1e-12
+   * @throws IllegalArgumentException if it is negative or not finite
+   */
+  public CmaEs tolX(double tolX) {
+    requireTolerance("tolX", tolX);
+    return new CmaEs(
+        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+  }
+
+  /**
+   * Sets how small differences of scores end a run.
+   *
+   * @param tolFun in units of the score, 0 or more; default 1e-12; 0 ends it only when all are
+   *     equal
+   * @throws IllegalArgumentException if it is negative or not finite
+   */
+  public CmaEs tolFun(double tolFun) {
+    requireTolerance("tolFun", tolFun);
+    return new CmaEs(
+        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+  }
+
+  /**
+   * Sets which condition number of the covariance ends a run.
+   *
+   * @param maxCondition above 1; default 1e14
+   * @throws IllegalArgumentException if it is not above 1
+   */
+  public CmaEs maxCondition(double maxCondition) {
+    if (!(maxCondition > 1)) {
+      throw new IllegalArgumentException("maxCondition " + maxCondition + " must be above 1");
+    }
+    return new CmaEs(
+        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+  }
+
+  private static void requireTolerance(String name, double tolerance) {
+    if (!(tolerance >= 0) || !Double.isFinite(tolerance)) {
+      throw new IllegalArgumentException(name + " " + tolerance + " must be 0 or more and finite");
+    }
+  }
+
+  /** Returns the population size; empty stands for the default, which depends on the space. */
+  public OptionalInt populationSize() {
+    return populationSize == 0 ? OptionalInt.empty() : OptionalInt.of(populationSize);
+  }
+
+  /** Returns the factor on the initial steps. */
+  public double sigma() {
+    return sigma;
+  }
+
+  /** Returns whether negative weights are used. */
+  public boolean active() {
+    return active;
+  }
+
+  /** Returns what happens when a run has converged. */
+  public Restarts restarts() {
+    return restarts;
+  }
+
+  /** Returns how often it restarts at most. */
+  public int maxRestarts() {
+    return maxRestarts;
+  }
+
+  /** Returns the tolerance on steps. */
+  public double tolX() {
+    return tolX;
+  }
+
+  /** Returns the tolerance on scores. */
+  public double tolFun() {
+    return tolFun;
+  }
+
+  /** Returns the limit on the condition number. */
+  public double maxCondition() {
+    return maxCondition;
+  }
+
+  @Override
+  public String name() {
+    return "cma-es";
+  }
+
+  @Override
+  public Map<String, String> settings() {
+    Map<String, String> settings = new TreeMap<>();
+    settings.put("populationSize", populationSize == 0 ? "default" : "" + populationSize);
+    settings.put("sigma", Double.toString(sigma));
+    settings.put("active", Boolean.toString(active));
+    settings.put("restarts", restarts.name());
+    settings.put("maxRestarts", Integer.toString(maxRestarts));
+    settings.put("tolX", Double.toString(tolX));
+    settings.put("tolFun", Double.toString(tolFun));
+    settings.put("maxCondition", Double.toString(maxCondition));
+    return Map.copyOf(settings);
+  }
+
+  @Override
+  public Optimizer create(SearchSpace space, List<Direction> directions, long seed) {
+    return new CmaEsOptimizer(this, space, directions, seed);
+  }
+
+  @Override
+  public Optimizer restore(SearchSpace space, List<Direction> directions, String snapshot) {
+    return CmaEsOptimizer.restore(this, space, directions, snapshot);
+  }
+
+  @Override
+  public String toString() {
+    return name() + new TreeMap<>(settings());
+  }
+}

@@ -1,0 +1,122 @@
+package io.evomerge.optimizer;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.evomerge.fitness.Direction;
+import io.evomerge.genome.Genome;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/** The points of one generation: what was handed out, and what came back. */
+final class OpenGeneration {
+
+  private final long firstId;
+  private final List<Genome> points;
+  private final double[] costs;
+  private final boolean[] told;
+  private int asked;
+  private int missing;
+
+  OpenGeneration(long firstId, List<Genome> points) {
+    this.firstId = firstId;
+    this.points = points;
+    costs = new double[points.size()];
+    told = new boolean[points.size()];
+    missing = points.size();
+  }
+
+  int size() {
+    return points.size();
+  }
+
+  /** Returns the first id that was not handed out. */
+  long nextId() {
+    return firstId + asked;
+  }
+
+  List<Proposal> ask(int max) {
+    if (max < 1) {
+      throw new IllegalArgumentException("ask for at least 1 point, got " + max);
+    }
+    List<Proposal> proposals = new ArrayList<>();
+    while (proposals.size() < max && asked < points.size()) {
+      proposals.add(new Proposal(nextId(), points.get(asked)));
+      asked++;
+    }
+    return List.copyOf(proposals);
+  }
+
+  /**
+   * Takes outcomes in; all are checked before the first counts.
+   *
+   * @return whether the whole generation is told now
+   */
+  boolean tell(List<Evaluation> evaluations, Direction direction) {
+    double[] incoming = new double[evaluations.size()];
+    for (int i = 0; i < incoming.length; i++) {
+      SingleObjective.requireProposed(evaluations.get(i).id(), nextId());
+      incoming[i] = SingleObjective.cost(evaluations.get(i), direction);
+    }
+    for (int i = 0; i < incoming.length; i++) {
+      long id = evaluations.get(i).id();
+      if (id >= firstId) {
+        set((int) (id - firstId), incoming[i]);
+      }
+    }
+    return missing == 0;
+  }
+
+  private void set(int member, double cost) {
+    if (!told[member]) {
+      told[member] = true;
+      costs[member] = cost;
+      missing--;
+    }
+  }
+
+  /** Returns the costs in the order of ids, NaN for a member without a score. */
+  double[] costs() {
+    return costs.clone();
+  }
+
+  void save(ObjectNode to) {
+    to.put("firstId", firstId).put("asked", asked);
+    ArrayNode array = to.putArray("told");
+    for (int member = 0; member < asked; member++) {
+      if (told[member]) {
+        ObjectNode entry = array.addObject().put("member", member);
+        if (Double.isNaN(costs[member])) {
+          entry.putNull("cost");
+        } else {
+          entry.put("cost", costs[member]);
+        }
+      }
+    }
+  }
+
+  /** Brings a generation, made anew from the state before it, to where {@link #save} left it. */
+  void load(Snapshot.Reader from) {
+    asked = from.integer("asked");
+    if (asked < 0 || asked > points.size()) {
+      throw new IllegalArgumentException(
+          "snapshot: " + asked + " points asked of a generation of " + points.size());
+    }
+    for (var entry : from.array("told")) {
+      int member = entry.path("member").asInt(-1);
+      if (member < 0 || member >= asked) {
+        throw new IllegalArgumentException("snapshot: member " + member + " was never asked for");
+      }
+      set(member, entry.path("cost").isNumber() ? entry.path("cost").doubleValue() : Double.NaN);
+    }
+  }
+
+  /** Returns members by cost, equal ones by id, those without a score last. */
+  static int[] rank(double[] costs) {
+    Integer[] order = new Integer[costs.length];
+    Arrays.setAll(order, i -> i);
+    // Double.compare would put -0.0 before 0.0; the sort is stable, so equal costs stay by id.
+    Arrays.sort(order, (a, b) -> Double.compare(costs[a] + 0.0, costs[b] + 0.0));
+    return Arrays.stream(order).mapToInt(Integer::intValue).toArray();
+  }
+}

@@ -1,0 +1,65 @@
+package io.evomerge.optimizer;
+
+import io.evomerge.fitness.Direction;
+import io.evomerge.fitness.Outcome;
+import java.util.List;
+
+/** What strategies for one objective share. */
+final class SingleObjective {
+  private SingleObjective() {}
+
+  /**
+   * Returns the only direction.
+   *
+   * @throws IllegalArgumentException if there is not exactly one
+   */
+  static Direction direction(OptimizerFactory factory, List<Direction> directions) {
+    if (directions.size() != 1) {
+      throw new IllegalArgumentException(
+          factory.name()
+              + " optimises one objective, got "
+              + directions.size()
+              + "; combine them into one number or use a multi-objective strategy");
+    }
+    return directions.get(0);
+  }
+
+  /**
+   * Returns a cost, lower is better, or NaN if the trial has no finite score.
+   *
+   * @throws IllegalArgumentException if the outcome has another number of objectives
+   */
+  static double cost(Evaluation evaluation, Direction direction) {
+    if (!(evaluation.outcome() instanceof Outcome.Scored scored)) {
+      return Double.NaN;
+    }
+    if (scored.fitness().size() != 1) {
+      throw new IllegalArgumentException(
+          "trial "
+              + evaluation.id()
+              + " was told "
+              + scored.fitness().size()
+              + " scores, the search has 1 objective");
+    }
+    double score = scored.fitness().get(0).score();
+    if (!Double.isFinite(score)) {
+      return Double.NaN;
+    }
+    return direction == Direction.MINIMIZE ? score : -score;
+  }
+
+  /**
+   * Refuses an id that was never handed out.
+   *
+   * @param nextId the first id not yet handed out
+   */
+  static void requireProposed(long id, long nextId) {
+    if (id < 0 || id >= nextId) {
+      throw new IllegalArgumentException(
+          "trial "
+              + id
+              + " was never proposed; "
+              + (nextId == 0 ? "nothing was asked yet" : "ids so far are 0 to " + (nextId - 1)));
+    }
+  }
+}
