@@ -1,6 +1,5 @@
 package io.evomerge.checkpoint;
 
-import io.evomerge.checkpoint.TensorRole.Part;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorInfo;
 import java.util.ArrayList;
@@ -176,9 +175,10 @@ final class Comparison {
     return checkpoint.config().map(c -> c.integer("vocab_size")).orElse(OptionalInt.empty());
   }
 
-  private boolean rowsAreTokens(TensorInfo tensor) {
-    Part part = reference.layout().role(tensor.name()).part();
-    return !tensor.shape().isEmpty() && (part == Part.EMBEDDINGS || part == Part.HEAD);
+  private static boolean rowsAreTokens(TensorInfo tensor) {
+    return !tensor.shape().isEmpty()
+        && (HuggingFaceCheckpoint.TOKEN_EMBEDDING.matcher(tensor.name()).matches()
+            || HuggingFaceCheckpoint.HEAD.matcher(tensor.name()).matches());
   }
 
   private static boolean differOnlyInRows(TensorInfo a, TensorInfo b) {

@@ -51,10 +51,10 @@ final class HuggingFaceCheckpoint implements Checkpoint {
               + "|chat_template\\..*|.*processor_config\\.json|.*\\.py"
               + "|(LICEN[SC]E|NOTICE|USE_POLICY).*");
 
-  private static final Pattern TOKEN_EMBEDDING =
+  static final Pattern TOKEN_EMBEDDING =
       Pattern.compile(
           "(.*\\.)?(embed_tokens|wte|word_embeddings|embed_in|tok_embeddings|shared)\\.weight");
-  private static final Pattern HEAD =
+  static final Pattern HEAD =
       Pattern.compile("((.*\\.)?(lm_head|embed_out|cls\\.predictions\\.decoder)|output)\\.weight");
 
   private final String name;
