@@ -3,6 +3,7 @@ package io.evomerge.examples;
 import io.evomerge.onnx.language.AnswerCheck;
 import io.evomerge.onnx.language.Language;
 import io.evomerge.onnx.language.TextTask;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -30,7 +31,7 @@ final class Zoo {
    * Returns the target task: Japanese word problems, right when the last number is right and the
    * answer is Japanese.
    */
-  static TextTask japaneseMath() {
+  static TextTask japaneseMath() throws IOException {
     return TextTask.read(folder().resolve("tasks/ja_math.jsonl"))
         .maxNewTokens(5)
         .scoredBy(AnswerCheck.lastNumber().inLanguage(Language.JAPANESE).containing("です"));
