@@ -16,4 +16,6 @@ module io.evomerge.core {
   exports io.evomerge.optimizer;
   exports io.evomerge.recipe;
   exports io.evomerge.tensor;
+
+  uses io.evomerge.checkpoint.CheckpointFormat;
 }

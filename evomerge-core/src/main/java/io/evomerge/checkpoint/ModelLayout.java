@@ -13,24 +13,40 @@ import java.util.regex.Pattern;
  * head; immutable.
  *
  * <p>Derived from the tensors' names, which in Hugging Face checkpoints of one architecture are
- * always the same, and from {@code config.json} for the number of layers and tied embeddings.
+ * always the same. In a model that sees images or hears, the encoders of such input and their
+ * projectors are {@link TensorRole.Part#OTHER}: the blocks are those of the language model.
  */
 public final class ModelLayout {
 
+  // Reluctant, so that of nested lists ("block.3.layer.0") the outer one counts.
   private static final Pattern BLOCK =
-      Pattern.compile("(?:^|.*\\.)(?:layers|h|blocks|layer|block)\\.(\\d{1,6})\\.(.+)");
-  private static final Pattern ATTENTION = Pattern.compile(".*(attn|attention).*");
+      Pattern.compile("(?:.*?\\.)??(?:layers|h|blocks|layer|block)\\.(\\d{1,6})\\.(.+)");
+  private static final Pattern ATTENTION = pattern(".*(attn|attention).*");
   private static final Pattern MLP =
-      Pattern.compile(
-          ".*(mlp|feed_forward|ffn|intermediate|experts|(^|\\.)fc\\d|output\\.dense).*");
-  private static final Pattern NORM = Pattern.compile(".*(norm|(^|\\.)ln_).*");
+      pattern(
+          ".*(mlp|moe|feed_forward|ffn|intermediate|experts|DenseReluDense|(^|\\.)fc\\d"
+              + "|output\\.dense).*");
+  private static final Pattern NORM = pattern(".*(norm|(^|\\.)ln_).*");
   private static final Pattern EMBEDDING =
-      Pattern.compile(
-          ".*(embed_tokens|embed_positions|word_embeddings|position_embeddings|embeddings|wte|wpe|"
-              + "embed_in|tok_embeddings).*");
-  private static final Pattern HEAD = Pattern.compile("(.*\\.)?(lm_head|embed_out|output)\\..*");
+      pattern(
+          ".*(embed_tokens|embed_positions|word_embeddings|position_embeddings|embeddings|wte|wpe"
+              + "|embed_in|tok_embeddings|patch_embed|pos_embed|cls_token).*|shared\\.weight");
+  private static final Pattern HEAD =
+      pattern(
+          "(.*\\.)?(lm_head|embed_out|output|score|classifier|qa_outputs|cls\\.[a-z_]+)\\..*"
+              + "|head\\..*");
   private static final Pattern FINAL_NORM =
-      Pattern.compile("(.*\\.)?(norm|ln_f|final_layer_norm|final_norm)\\..*");
+      pattern(
+          "(.*\\.)?(norm|norm_f|ln_f|layernorm|post_layernorm|final_layer_?norm|final_norm)\\..*");
+
+  /** What turns other inputs into embeddings in front of a language model. */
+  private static final Pattern ENCODER_OF_OTHER_INPUT =
+      Pattern.compile(
+          "(model\\.)?(vision_tower|vision_model|visual|vision_embed_tokens|audio_tower"
+              + "|multi_modal_projector|mm_projector|connector|qformer)\\..*");
+
+  private static final TensorRole OUTSIDE =
+      new TensorRole(TensorRole.Part.OTHER, -1, TensorRole.Component.OTHER);
 
   private final Map<String, TensorRole> roles;
   private final int layerCount;
@@ -52,12 +68,23 @@ public final class ModelLayout {
   public static ModelLayout of(Set<String> tensorNames, boolean tiedEmbeddings) {
     Map<String, TensorRole> roles = new LinkedHashMap<>();
     int layers = 0;
+    boolean languageModel =
+        tensorNames.stream()
+            .anyMatch(
+                name ->
+                    !ENCODER_OF_OTHER_INPUT.matcher(name).matches()
+                        && BLOCK.matcher(name).matches());
     for (String name : new TreeSet<>(tensorNames)) {
-      TensorRole role = derive(name);
+      TensorRole role =
+          languageModel && ENCODER_OF_OTHER_INPUT.matcher(name).matches() ? OUTSIDE : derive(name);
       roles.put(name, role);
       layers = Math.max(layers, role.layer() + 1);
     }
     return new ModelLayout(Collections.unmodifiableMap(roles), layers, tiedEmbeddings);
+  }
+
+  private static Pattern pattern(String regex) {
+    return Pattern.compile(regex, Pattern.CASE_INSENSITIVE);
   }
 
   private static TensorRole derive(String name) {

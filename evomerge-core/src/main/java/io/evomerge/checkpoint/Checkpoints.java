@@ -1,0 +1,114 @@
+package io.evomerge.checkpoint;
+
+import io.evomerge.exception.CheckpointException;
+import io.evomerge.exception.IncompatibleCheckpointsException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.ServiceLoader;
+
+/** Opens checkpoints and tells whether they can be merged. */
+public final class Checkpoints {
+
+  private Checkpoints() {}
+
+  /**
+   * Opens a checkpoint under the last part of its path as its name.
+   *
+   * @param location see {@link #open(Path, String)}
+   * @throws IOException if it is not there or cannot be read
+   * @throws CheckpointException if it is not what its format demands
+   */
+  public static Checkpoint open(Path location) throws IOException {
+    Path last = location.toAbsolutePath().normalize().getFileName();
+    return open(location, last == null ? location.toString() : last.toString());
+  }
+
+  /**
+   * Opens a checkpoint.
+   *
+   * <p>Built in: a Hugging Face folder with {@code model.safetensors}, or with shards and {@code
+   * model.safetensors.index.json}; one {@code .safetensors} file. Further formats come from {@link
+   * CheckpointFormat} services. Headers are read and checked, weights are memory-mapped. Where
+   * {@code config.json} says {@code tie_word_embeddings: true} (absent counts as false), a stored
+   * head that repeats the token embedding is left out of {@link Checkpoint#tensors()}.
+   *
+   * @param location a folder or file
+   * @param name the short name by which recipes and messages call it
+   * @throws IOException if it is not there or cannot be read
+   * @throws CheckpointException if it is not what its format demands; the message names the file,
+   *     what it has, what it should have and what to do
+   */
+  public static Checkpoint open(Path location, String name) throws IOException {
+    if (name.isBlank()) {
+      throw new IllegalArgumentException("the name of a checkpoint must not be blank");
+    }
+    if (!Files.exists(location)) {
+      throw new NoSuchFileException(
+          location.toString(), null, "there is no checkpoint: give a model folder or file");
+    }
+    if (HuggingFaceCheckpoint.accepts(location)) {
+      return HuggingFaceCheckpoint.open(location, name);
+    }
+    List<String> formats = new ArrayList<>();
+    for (CheckpointFormat format :
+        ServiceLoader.load(CheckpointFormat.class, Checkpoints.class.getClassLoader())) {
+      if (format.accepts(location)) {
+        return format.open(location, name);
+      }
+      formats.add(format.name());
+    }
+    throw HuggingFaceCheckpoint.refusal(location, formats);
+  }
+
+  /**
+   * Checks that models can be merged with one another, all of one element type per tensor.
+   *
+   * @param reference the base model, or the first source
+   * @param others the other models
+   * @throws IncompatibleCheckpointsException if they differ; see {@link
+   *     #requireMergeable(Checkpoint, List, boolean)}
+   */
+  public static void requireMergeable(Checkpoint reference, List<? extends Checkpoint> others) {
+    requireMergeable(reference, others, false);
+  }
+
+  /**
+   * Checks that models can be merged with one another: same architecture, vocabulary, tensors,
+   * shapes and element types.
+   *
+   * <p>Reads configurations and tokenizer files, no weights. A tokenizer that only has more tokens
+   * than the other's, in rows that both embeddings have, is no difference.
+   *
+   * @param reference the base model, or the first source
+   * @param others the other models
+   * @param allowMixedDtypes whether the floating-point types of a tensor may differ
+   * @throws IncompatibleCheckpointsException if they differ; the message lists all differences,
+   *     each with the names of models and tensors, shortened with a count where one kind has many
+   */
+  public static void requireMergeable(
+      Checkpoint reference, List<? extends Checkpoint> others, boolean allowMixedDtypes) {
+    List<String> differences = new ArrayList<>();
+    for (Checkpoint other : others) {
+      differences.addAll(new Comparison(reference, other, allowMixedDtypes).differences());
+    }
+    if (differences.isEmpty()) {
+      return;
+    }
+    StringBuilder text = new StringBuilder("the models cannot be merged with '");
+    text.append(reference.name()).append("': ");
+    if (differences.size() == 1) {
+      text.append(differences.get(0));
+    } else {
+      text.append(differences.size()).append(" differences");
+      for (int i = 0; i < differences.size(); i++) {
+        text.append(System.lineSeparator()).append("  ").append(i + 1).append(". ");
+        text.append(differences.get(i));
+      }
+    }
+    throw new IncompatibleCheckpointsException(text.toString());
+  }
+}
