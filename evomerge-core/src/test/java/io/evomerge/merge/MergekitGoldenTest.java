@@ -1,0 +1,358 @@
+package io.evomerge.merge;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.DynamicTest.dynamicTest;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import io.evomerge.exception.EvoMergeException;
+import io.evomerge.genome.ParameterSpec;
+import io.evomerge.genome.ParameterValues;
+import io.evomerge.genome.Semantics;
+import io.evomerge.tensor.DType;
+import io.evomerge.tensor.TensorInfo;
+import io.evomerge.tensor.TensorView;
+import java.io.IOException;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.TestFactory;
+
+/** The operators against mergekit's own numbers; see the README of the golden vectors. */
+class MergekitGoldenTest {
+
+  private static final int[] BLOCK_LENGTHS = {TensorMerge.DEFAULT_BLOCK_LENGTH, 1, 7, 64};
+
+  @TestFactory
+  Stream<DynamicTest> everyGoldenCaseIsReproduced() throws IOException, URISyntaxException {
+    Path folder = Path.of(MergekitGoldenTest.class.getResource("golden/cases.json").toURI());
+    GoldenVectors golden = GoldenVectors.read(folder.getParent());
+    assertThat(golden.cases()).hasSize(128);
+    return tests(golden);
+  }
+
+  /** All cases that were ever made, where the full set lies beside the project's folder. */
+  @TestFactory
+  Stream<DynamicTest> everyCaseOfTheFullSetIsReproduced() throws IOException {
+    Path root = Path.of("").toAbsolutePath().getParent();
+    Path folder =
+        Path.of(
+            System.getProperty(
+                "evomerge.golden", root.resolveSibling("shared/golden-merge").toString()));
+    if (!Files.isDirectory(folder)) {
+      return Stream.of(
+          dynamicTest(
+              "full set",
+              () ->
+                  Assumptions.abort(
+                      "SKIPPED: the full set of golden vectors is not at "
+                          + folder
+                          + " (property evomerge.golden); the subset in the test resources was"
+                          + " tested")));
+    }
+    return tests(GoldenVectors.read(folder));
+  }
+
+  private static Stream<DynamicTest> tests(GoldenVectors golden) {
+    return golden.cases().stream()
+        .filter(testCase -> MergeOperators.standard().containsKey(testCase.get("method").asText()))
+        .map(
+            testCase ->
+                dynamicTest(
+                    testCase.get("id").asText()
+                        + " "
+                        + testCase.get("method").asText()
+                        + " "
+                        + testCase.get("set").asText(),
+                    () -> new Case(golden, testCase).verify()));
+  }
+
+  /** One case: its task, and how its result is compared. */
+  private record Case(GoldenVectors golden, JsonNode json) {
+
+    void verify() {
+      MergeOperator operator = MergeOperators.standard().get(json.get("method").asText());
+      String compare = json.get("compare").asText();
+      if (compare.equals("error")) {
+        verifyError(operator);
+        return;
+      }
+      float[] result = Arrays32.merge(operator, task(BLOCK_LENGTHS[0], MergeCache.none()));
+      for (int blockLength : BLOCK_LENGTHS) {
+        MergeCache cache = MergeCache.ofBytes(1 << 20);
+        for (int repetition = 0; repetition < 2; repetition++) {
+          assertThat(Arrays32.merge(operator, task(blockLength, cache)))
+              .as("blocks of %d, repetition %d", blockLength, repetition)
+              .isEqualTo(result);
+        }
+      }
+      float[] expected = Arrays32.read(golden.output(json.get("output").asText()));
+      assertThat(result).hasSameSizeAs(expected);
+      switch (compare) {
+        case "tolerance" -> verifyWithin(result, expected, json.get("atol").asDouble());
+        case "half" -> verifyHalf(result);
+        case "tie_sensitive" -> verifyCountsAndNorms(result, expected);
+        case "ill_conditioned" -> verifyFinite(result);
+        default -> throw new AssertionError("unknown comparison " + compare);
+      }
+    }
+
+    /** mergekit fails; the result here is the documented one. */
+    private void verifyError(MergeOperator operator) {
+      if (!operator.name().equals("ties")) {
+        assertThatThrownBy(
+                () -> Arrays32.merge(operator, task(BLOCK_LENGTHS[0], MergeCache.none())))
+            .isInstanceOf(EvoMergeException.class)
+            .hasMessageContaining(json.get("id").asText());
+        return;
+      }
+      // A density so low that no element is left: that source takes no part.
+      assertThat(json.get("error").asText()).contains("zero out the whole tensor");
+      float[] expected = Arrays32.read(golden.input(json.get("tensors").get("base").asText()));
+      for (String model : models()) {
+        float[] source = Arrays32.read(golden.input(json.get("tensors").get(model).asText()));
+        double density = json.get("model_parameters").get(model).get("density").asDouble();
+        int kept = (int) (density * source.length);
+        assertThat(kept).isIn(0, source.length);
+        if (kept > 0) {
+          expected = source;
+        }
+      }
+      verifyWithin(
+          Arrays32.merge(operator, task(BLOCK_LENGTHS[0], MergeCache.none())), expected, 1e-6);
+    }
+
+    private void verifyHalf(float[] result) {
+      DType dtype = DType.byName(json.get("output_dtype").asText()).orElseThrow();
+      float[] expected = Arrays32.read(golden.output(json.get("output_f32_path").asText()));
+      int fractionBits = dtype == DType.F16 ? 10 : 7;
+      int smallestExponent = dtype == DType.F16 ? -14 : -126;
+      for (int i = 0; i < result.length; i++) {
+        int exponent = Math.max(Math.getExponent(expected[i]), smallestExponent);
+        double half = Math.scalb(0.5, exponent - fractionBits);
+        assertThat(Math.abs((double) result[i] - expected[i]))
+            .as("element %d", i)
+            .isLessThanOrEqualTo(half * (1 + 1e-3));
+      }
+    }
+
+    private void verifyCountsAndNorms(float[] result, float[] expected) {
+      float[] base = Arrays32.read(golden.input(json.get("tensors").get("base").asText()));
+      int changed = 0;
+      int changedExpected = 0;
+      double norm = 0;
+      double normExpected = 0;
+      for (int i = 0; i < base.length; i++) {
+        changed += result[i] != base[i] ? 1 : 0;
+        changedExpected += expected[i] != base[i] ? 1 : 0;
+        norm += Math.abs(result[i] - base[i]);
+        normExpected += Math.abs(expected[i] - base[i]);
+      }
+      assertThat(changed).isEqualTo(changedExpected).isPositive();
+      assertThat(norm / normExpected).isBetween(1 - 1e-5, 1 + 1e-5);
+    }
+
+    private static void verifyFinite(float[] result) {
+      for (float value : result) {
+        assertThat(Float.isFinite(value)).isTrue();
+      }
+    }
+
+    private static void verifyWithin(float[] result, float[] expected, double tolerance) {
+      for (int i = 0; i < result.length; i++) {
+        if (!(Math.abs((double) result[i] - expected[i]) <= tolerance)) {
+          throw new AssertionError(
+              "element "
+                  + i
+                  + ": got "
+                  + result[i]
+                  + ", wanted "
+                  + expected[i]
+                  + " within "
+                  + tolerance);
+        }
+      }
+    }
+
+    private List<String> models() {
+      List<String> models = new ArrayList<>();
+      for (JsonNode model : json.get("order")) {
+        if (!model.asText().equals(json.get("base").asText())) {
+          models.add(model.asText());
+        }
+      }
+      return models;
+    }
+
+    private TensorMerge task(int blockLength, MergeCache cache) {
+      MergeTask.Builder builder =
+          MergeTask.builder(new TensorInfo(json.get("id").asText(), DType.F32, shape()))
+              .parameters(parameters())
+              .semantics(Semantics.MERGEKIT)
+              .embedding(json.get("is_embed").asBoolean())
+              .blockLength(blockLength)
+              .cache(cache);
+      if (!json.get("base").isNull()) {
+        builder.base(golden.input(json.get("tensors").get(json.get("base").asText()).asText()));
+      }
+      for (String model : models()) {
+        builder.source(model, golden.input(json.get("tensors").get(model).asText()));
+      }
+      return new MaskedMerge(builder.build(), masks());
+    }
+
+    /** The base's shape, or what all models have in common. */
+    private List<Long> shape() {
+      if (!json.get("base").isNull()) {
+        return golden
+            .input(json.get("tensors").get(json.get("base").asText()).asText())
+            .info()
+            .shape();
+      }
+      List<Long> shape = null;
+      for (JsonNode key : json.get("tensors")) {
+        List<Long> other = golden.input(key.asText()).info().shape();
+        if (shape == null) {
+          shape = new ArrayList<>(other);
+        }
+        for (int i = 0; i < shape.size(); i++) {
+          shape.set(i, Math.min(shape.get(i), other.get(i)));
+        }
+      }
+      return shape;
+    }
+
+    private ParameterValues parameters() {
+      Map<String, double[]> values = new HashMap<>();
+      MergeOperator operator = MergeOperators.standard().get(json.get("method").asText());
+      json.get("parameters")
+          .properties()
+          .forEach(
+              entry -> {
+                assertThat(operator.parameters())
+                    .extracting(ParameterSpec::name)
+                    .contains(entry.getKey());
+                JsonNode value = entry.getValue();
+                double number = value.isBoolean() ? (value.asBoolean() ? 1 : 0) : value.asDouble();
+                values.put(entry.getKey(), new double[] {number});
+              });
+      List<String> models = models();
+      for (int i = 0; i < models.size(); i++) {
+        JsonNode own = json.get("model_parameters").get(models.get(i));
+        if (own != null) {
+          int index = i;
+          own.properties()
+              .forEach(
+                  entry ->
+                      values.computeIfAbsent(entry.getKey(), key -> missing(models))[index] =
+                          entry.getValue().asDouble());
+        }
+      }
+      return ParameterValues.of(values);
+    }
+
+    /** A model without a value of its own would be refused. */
+    private static double[] missing(List<String> models) {
+      double[] values = new double[models.size()];
+      Arrays.fill(values, Double.NaN);
+      return values;
+    }
+
+    /** By source; empty where mergekit drew nothing. */
+    private List<Optional<float[]>> masks() {
+      List<Optional<float[]>> masks = new ArrayList<>();
+      int next = 0;
+      for (String model : models()) {
+        JsonNode own = json.get("model_parameters").get(model);
+        boolean drawn =
+            json.has("masks") && !json.get("masks").isNull() && own.get("density").asDouble() < 1;
+        if (!drawn) {
+          masks.add(Optional.empty());
+          continue;
+        }
+        TensorView mask = golden.output(json.get("masks").get(next++).asText());
+        byte[] bits = new byte[(int) mask.info().elementCount()];
+        mask.readBytes(0, bits, 0, bits.length);
+        float[] uniforms = new float[bits.length];
+        for (int i = 0; i < bits.length; i++) {
+          uniforms[i] = bits[i] != 0 ? 0 : Math.nextDown(1f);
+        }
+        masks.add(Optional.of(uniforms));
+      }
+      return masks;
+    }
+  }
+
+  /** Draws 0 where a stored mask keeps an element, almost 1 where it drops it. */
+  private record MaskedMerge(MergeTask task, List<Optional<float[]>> masks) implements TensorMerge {
+
+    @Override
+    public void uniforms(int source, long offset, float[] target, int length) {
+      float[] uniforms =
+          masks
+              .get(source)
+              .orElseThrow(() -> new AssertionError("mergekit drew no mask for " + source));
+      System.arraycopy(uniforms, (int) offset, target, 0, length);
+    }
+
+    @Override
+    public TensorInfo info() {
+      return task.info();
+    }
+
+    @Override
+    public Optional<TensorView> base() {
+      return task.base();
+    }
+
+    @Override
+    public List<TensorView> sources() {
+      return task.sources();
+    }
+
+    @Override
+    public List<String> sourceNames() {
+      return task.sourceNames();
+    }
+
+    @Override
+    public ParameterValues parameters() {
+      return task.parameters();
+    }
+
+    @Override
+    public Semantics semantics() {
+      return task.semantics();
+    }
+
+    @Override
+    public boolean isEmbedding() {
+      return task.isEmbedding();
+    }
+
+    @Override
+    public <T> T cached(Object key, Supplier<T> compute) {
+      return task.cached(key, compute);
+    }
+
+    @Override
+    public <T> Optional<T> cachedIfRoom(Object key, long bytes, Supplier<T> compute) {
+      return task.cachedIfRoom(key, bytes, compute);
+    }
+
+    @Override
+    public int blockLength() {
+      return task.blockLength();
+    }
+  }
+}
