@@ -71,7 +71,7 @@ class RecipeFilesTest {
   void randomRecipesComeBackAsTheyWere(@TempDir Path folder) throws Exception {
     long seed = 20_240_313;
     Random random = new Random(seed);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 150; i++) {
       MergeRecipe recipe = random(random);
       String why = "seed " + seed + ", recipe " + i;
       assertThat(RecipeFiles.fromYaml(RecipeFiles.toYaml(recipe))).as(why).isEqualTo(recipe);

@@ -1,0 +1,48 @@
+package io.evomerge.candidate;
+
+import io.evomerge.exception.MergeException;
+import io.evomerge.tensor.TensorInfo;
+import io.evomerge.tensor.TensorSink;
+
+/** Notices operators that leave elements out or write them twice. */
+final class CountingSink implements TensorSink {
+
+  private final TensorSink target;
+  private long bytes;
+
+  CountingSink(TensorSink target) {
+    this.target = target;
+  }
+
+  @Override
+  public TensorInfo info() {
+    return target.info();
+  }
+
+  @Override
+  public void writeFloats(long offset, float[] source, int sourceOffset, int length) {
+    target.writeFloats(offset, source, sourceOffset, length);
+    bytes += (long) length * info().dtype().size();
+  }
+
+  @Override
+  public void writeBytes(long byteOffset, byte[] source, int sourceOffset, int length) {
+    target.writeBytes(byteOffset, source, sourceOffset, length);
+    bytes += length;
+  }
+
+  void requireComplete(String operator) {
+    if (bytes != info().byteSize()) {
+      throw new MergeException(
+          "operator '"
+              + operator
+              + "' wrote "
+              + bytes
+              + " of "
+              + info().byteSize()
+              + " bytes of tensor '"
+              + info().name()
+              + "': it must write every element once");
+    }
+  }
+}

@@ -1,0 +1,335 @@
+package io.evomerge.candidate;
+
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.checkpoint.CheckpointRef;
+import io.evomerge.checkpoint.CheckpointWriter;
+import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.checkpoint.ModelConfig;
+import io.evomerge.checkpoint.WriteOptions;
+import io.evomerge.exception.ConfigurationException;
+import io.evomerge.exception.IncompatibleCheckpointsException;
+import io.evomerge.exception.MergeException;
+import io.evomerge.exception.RecipeException;
+import io.evomerge.genome.ParameterValues;
+import io.evomerge.internal.text.DidYouMean;
+import io.evomerge.merge.MergeCache;
+import io.evomerge.merge.MergeOperator;
+import io.evomerge.merge.MergeOperators;
+import io.evomerge.recipe.MergeRecipe;
+import io.evomerge.recipe.RecipeFiles;
+import io.evomerge.tensor.TensorInfo;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/**
+ * Streams the model of a recipe to a complete Hugging Face folder, in bounded memory.
+ *
+ * <p>The folder holds the weights (in shards), the configuration and tokenizer files of the model
+ * that the recipe names for them, {@code config.json} with the element type that is written, and
+ * {@code recipe.yaml}; the weights' metadata name this library's version, the recipe's digest and
+ * its canonical JSON. Tensors that are not floating-point are copied from the base, or the first
+ * source, and must be the same in all models.
+ *
+ * <p>Nothing appears under the target before all of it is on disk, and a failure or an interrupt
+ * leaves nothing behind. The weights' bytes are a function of recipe and sources: not of
+ * parallelism, shard order in time, or machine. Memory is a few blocks per thread, whatever the
+ * size of the model. Immutable and safe for concurrent use.
+ */
+public final class MergedModelWriter {
+
+  private static final String RECIPE_FILE = "recipe.yaml";
+  private static final String CONFIG_FILE = "config.json";
+
+  private final Map<String, MergeOperator> operators;
+  private final int parallelism;
+  private final WriteOptions options;
+  private final boolean allowMixedDtypes;
+  private final Consumer<MergeProgress> progress;
+
+  private MergedModelWriter(Builder builder) {
+    this.operators = Map.copyOf(builder.operators);
+    this.parallelism = builder.parallelism;
+    this.options = builder.options;
+    this.allowMixedDtypes = builder.allowMixedDtypes;
+    this.progress = builder.progress;
+  }
+
+  /** Returns a writer with the operators of this library and defaults for the rest. */
+  public static MergedModelWriter create() {
+    return builder().build();
+  }
+
+  /** Starts a writer. */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  /**
+   * Opens the models that a recipe names and writes the merged one.
+   *
+   * @param recipe with locations that can be opened; relative ones from the working directory
+   * @param folder the target
+   * @throws IOException if a model cannot be read or the target cannot be written
+   * @throws RecipeException if a model is not the one that the recipe means (both digests are
+   *     named), or operator or parameters are unknown
+   * @throws ConfigurationException if number of sources or base do not fit the operator
+   * @throws IncompatibleCheckpointsException if the models cannot be merged
+   * @throws MergeException if the operator refuses an input
+   * @throws java.io.InterruptedIOException if the thread is interrupted; it stays so
+   */
+  public WrittenModel write(MergeRecipe recipe, Path folder) throws IOException {
+    List<Checkpoint> opened = new ArrayList<>();
+    try {
+      Optional<Checkpoint> base = Optional.empty();
+      if (recipe.base().isPresent()) {
+        base = Optional.of(open(recipe.base().get(), opened));
+      }
+      List<Checkpoint> sources = new ArrayList<>();
+      for (CheckpointRef ref : recipe.sources()) {
+        sources.add(open(ref, opened));
+      }
+      return write(recipe, base, sources, folder);
+    } finally {
+      opened.forEach(Checkpoint::close);
+    }
+  }
+
+  private static Checkpoint open(CheckpointRef ref, List<Checkpoint> opened) throws IOException {
+    Checkpoint checkpoint = Checkpoints.open(Path.of(ref.location()), ref.name());
+    opened.add(checkpoint);
+    return checkpoint;
+  }
+
+  /**
+   * Writes the merged model of open checkpoints, which stay open.
+   *
+   * @param recipe that names them
+   * @param base open under the recipe's name, if the recipe has one
+   * @param sources open under the recipe's names, in its order
+   * @param folder the target
+   * @throws IOException if a model cannot be read or the target cannot be written
+   * @throws RecipeException if a model is not the one that the recipe means (both digests are
+   *     named), or operator or parameters are unknown
+   * @throws ConfigurationException if number of sources or base do not fit the operator
+   * @throws IncompatibleCheckpointsException if the models cannot be merged
+   * @throws MergeException if the operator refuses an input
+   * @throws java.io.InterruptedIOException if the thread is interrupted; it stays so
+   */
+  public WrittenModel write(
+      MergeRecipe recipe,
+      Optional<? extends Checkpoint> base,
+      List<? extends Checkpoint> sources,
+      Path folder)
+      throws IOException {
+    MergeOperator operator = operators.get(recipe.operator());
+    if (operator == null) {
+      throw new RecipeException(
+          "unknown operator '"
+              + recipe.operator()
+              + "'"
+              + DidYouMean.hint(recipe.operator(), new TreeMap<>(operators).keySet()));
+    }
+    MergeInputs inputs =
+        new MergeInputs(
+            "merge of " + folder,
+            operator,
+            base.orElse(null),
+            List.copyOf(sources),
+            allowMixedDtypes);
+    inputs.requireMatches(recipe);
+    refuseSourceAsTarget(inputs, folder);
+    MergeRecipe complete = withDigests(recipe, base, sources);
+    Map<TensorInfo, ParameterValues> values = new LinkedHashMap<>();
+    Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
+    inputs.merged().forEach(info -> values.put(info, parameters.apply(info)));
+
+    List<TensorInfo> outputs = outputs(inputs, recipe);
+    try (CheckpointWriter writer =
+        CheckpointWriter.create(folder, outputs, metadata(complete), options)) {
+      List<TensorJobs.Job> jobs = new ArrayList<>();
+      for (TensorInfo info : inputs.copied()) {
+        jobs.add(new TensorJobs.Job(info, sink -> inputs.copy(info, sink)));
+      }
+      values.forEach(
+          (info, forTensor) ->
+              jobs.add(
+                  new TensorJobs.Job(
+                      info.withDtype(MergeInputs.outputType(recipe, info)),
+                      sink -> inputs.merge(info, recipe, forTensor, MergeCache.none(), sink))));
+      new TensorJobs(jobs, writer::sink, parallelism, progress).run();
+      writeCompanions(writer, inputs, recipe);
+      String text = RecipeFiles.textFor(complete, folder.resolve(RECIPE_FILE));
+      writer.write(RECIPE_FILE, text.getBytes(StandardCharsets.UTF_8));
+      writer.commit();
+    }
+    return new WrittenModel(
+        folder,
+        complete,
+        inputs.merged().stream().mapToLong(TensorInfo::elementCount).sum(),
+        outputs.stream().mapToLong(TensorInfo::byteSize).sum());
+  }
+
+  /** A model must not be replaced while it is read. */
+  private static void refuseSourceAsTarget(MergeInputs inputs, Path folder) throws IOException {
+    Path target = realPath(folder);
+    for (Checkpoint model : inputs.all()) {
+      if (realPath(model.location()).startsWith(target)) {
+        throw new ConfigurationException(
+            "merge of " + folder,
+            List.of("'" + model.name() + "', which is merged, lies there; choose another folder"));
+      }
+    }
+  }
+
+  private static Path realPath(Path path) throws IOException {
+    return Files.exists(path) ? path.toRealPath() : path.toAbsolutePath().normalize();
+  }
+
+  private static MergeRecipe withDigests(
+      MergeRecipe recipe, Optional<? extends Checkpoint> base, List<? extends Checkpoint> sources) {
+    List<CheckpointRef> refs = new ArrayList<>();
+    for (int i = 0; i < sources.size(); i++) {
+      refs.add(withDigest(recipe.sources().get(i), sources.get(i)));
+    }
+    MergeRecipe.Builder complete = recipe.toBuilder().sources(refs);
+    base.ifPresent(model -> complete.base(withDigest(recipe.base().orElseThrow(), model)));
+    return complete.build();
+  }
+
+  private static CheckpointRef withDigest(CheckpointRef ref, Checkpoint model) {
+    return new CheckpointRef(ref.name(), ref.location(), model.sha256());
+  }
+
+  private static List<TensorInfo> outputs(MergeInputs inputs, MergeRecipe recipe) {
+    Map<String, TensorInfo> byName = new TreeMap<>();
+    inputs.copied().forEach(info -> byName.put(info.name(), info));
+    inputs
+        .merged()
+        .forEach(
+            info -> byName.put(info.name(), info.withDtype(MergeInputs.outputType(recipe, info))));
+    return List.copyOf(byName.values());
+  }
+
+  private static Map<String, String> metadata(MergeRecipe recipe) {
+    String version = MergedModelWriter.class.getPackage().getImplementationVersion();
+    return Map.of(
+        "format",
+        "pt",
+        "evomerge.version",
+        version == null ? "development" : version,
+        "evomerge.recipe.sha256",
+        recipe.digest(),
+        "evomerge.recipe",
+        recipe.canonicalJson());
+  }
+
+  private static void writeCompanions(
+      CheckpointWriter writer, MergeInputs inputs, MergeRecipe recipe) throws IOException {
+    Checkpoint source = inputs.tokenizerSource(recipe);
+    Optional<ModelConfig> config = inputs.config(recipe);
+    boolean changed = !config.equals(source.config());
+    for (Path file : source.companionFiles()) {
+      String name = file.getFileName().toString();
+      if (!name.equals(RECIPE_FILE) && !(changed && name.equals(CONFIG_FILE))) {
+        writer.copy(file);
+      }
+    }
+    if (changed) {
+      byte[] json =
+          JsonMapper.builder()
+              .build()
+              .writerWithDefaultPrettyPrinter()
+              .writeValueAsBytes(config.orElseThrow().json());
+      writer.write(CONFIG_FILE, json);
+    }
+  }
+
+  /** Collects the settings of a writer; not thread-safe. */
+  public static final class Builder {
+    private final Map<String, MergeOperator> operators =
+        new LinkedHashMap<>(MergeOperators.standard());
+    private int parallelism = Math.min(4, Runtime.getRuntime().availableProcessors());
+    private WriteOptions options = WriteOptions.defaults();
+    private boolean allowMixedDtypes;
+    private Consumer<MergeProgress> progress = done -> {};
+
+    private Builder() {}
+
+    /**
+     * Adds an operator of the host, or replaces one of the same name; those of {@link
+     * MergeOperators#standard()} are there.
+     *
+     * @param operator found by its name
+     */
+    public Builder operator(MergeOperator operator) {
+      operators.put(operator.name(), operator);
+      return this;
+    }
+
+    /**
+     * Sets how many tensors are merged at once; default the number of processors, at most 4.
+     *
+     * @param threads at least 1
+     */
+    public Builder parallelism(int threads) {
+      parallelism = threads;
+      return this;
+    }
+
+    /**
+     * Sets shard size and whether a model in the target is replaced; default {@link
+     * WriteOptions#defaults()}.
+     *
+     * @param write the options
+     */
+    public Builder writeOptions(WriteOptions write) {
+      options = write;
+      return this;
+    }
+
+    /**
+     * Says whether models of different floating-point types may be merged; default false.
+     *
+     * @param allow whether they may
+     */
+    public Builder allowMixedDtypes(boolean allow) {
+      allowMixedDtypes = allow;
+      return this;
+    }
+
+    /**
+     * Sets who is told of each finished tensor, by one thread at a time; must be fast. If it
+     * throws, the write fails with that.
+     *
+     * @param listener default none
+     */
+    public Builder progress(Consumer<MergeProgress> listener) {
+      progress = listener;
+      return this;
+    }
+
+    /**
+     * Makes the writer.
+     *
+     * @throws ConfigurationException if the parallelism is below 1
+     */
+    public MergedModelWriter build() {
+      if (parallelism < 1) {
+        throw new ConfigurationException(
+            "MergedModelWriter", List.of("parallelism " + parallelism + ", wanted at least 1"));
+      }
+      return new MergedModelWriter(this);
+    }
+  }
+}

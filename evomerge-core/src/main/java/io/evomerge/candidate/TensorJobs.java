@@ -1,0 +1,180 @@
+package io.evomerge.candidate;
+
+import io.evomerge.tensor.TensorInfo;
+import io.evomerge.tensor.TensorSink;
+import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/** Works off a queue of tensors with several threads; the first failure stops all of them. */
+final class TensorJobs {
+
+  /**
+   * One tensor to be written.
+   *
+   * @param info as written
+   * @param work fills the sink
+   */
+  record Job(TensorInfo info, Consumer<TensorSink> work) {}
+
+  private final List<Job> jobs;
+  private final Function<String, TensorSink> sinks;
+  private final int parallelism;
+  private final Consumer<MergeProgress> progress;
+  private final AtomicInteger next = new AtomicInteger();
+  private final Object progressLock = new Object();
+  private final long bytes;
+  private int done;
+  private long bytesDone;
+  private volatile boolean stopped;
+  private @Nullable Throwable failure;
+
+  TensorJobs(
+      List<Job> jobs,
+      Function<String, TensorSink> sinks,
+      int parallelism,
+      Consumer<MergeProgress> progress) {
+    this.jobs = List.copyOf(jobs);
+    this.sinks = sinks;
+    this.parallelism = parallelism;
+    this.progress = progress;
+    this.bytes = jobs.stream().mapToLong(job -> job.info().byteSize()).sum();
+  }
+
+  /**
+   * Runs all jobs; no thread is left when it returns.
+   *
+   * @throws InterruptedIOException if the calling thread is interrupted
+   */
+  void run() throws IOException {
+    int threads = Math.max(1, Math.min(parallelism, jobs.size()));
+    AtomicInteger number = new AtomicInteger();
+    ExecutorService pool =
+        Executors.newFixedThreadPool(
+            threads,
+            task -> {
+              Thread thread = new Thread(task, "evomerge-merge-" + number.incrementAndGet());
+              thread.setDaemon(true);
+              return thread;
+            });
+    List<Future<?>> workers = new ArrayList<>();
+    for (int i = 0; i < threads; i++) {
+      workers.add(pool.submit(this::work));
+    }
+    pool.shutdown();
+    boolean interrupted = false;
+    for (Future<?> worker : workers) {
+      interrupted |= await(worker);
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+    if (failure instanceof UncheckedIOException e && e.getCause() != null) {
+      throw e.getCause();
+    }
+    if (failure instanceof RuntimeException e) {
+      throw e;
+    }
+    if (failure instanceof Error e) {
+      throw e;
+    }
+    if (stopped) {
+      throw new InterruptedIOException(
+          "interrupted after " + done + " of " + jobs.size() + " tensors; nothing is left behind");
+    }
+  }
+
+  /** Waits until a worker has ended, even if interrupted: then it stops all, and says so. */
+  private boolean await(Future<?> worker) {
+    boolean interrupted = false;
+    while (true) {
+      try {
+        worker.get();
+        return interrupted;
+      } catch (InterruptedException e) {
+        interrupted = true;
+        stopped = true;
+      } catch (ExecutionException e) {
+        fail(e.getCause());
+        return interrupted;
+      }
+    }
+  }
+
+  private void work() {
+    try {
+      for (int i = next.getAndIncrement(); i < jobs.size(); i = next.getAndIncrement()) {
+        if (stopped) {
+          return;
+        }
+        Job job = jobs.get(i);
+        job.work().accept(new StoppableSink(sinks.apply(job.info().name())));
+        report(job);
+      }
+    } catch (CancellationException e) {
+      if (!stopped) {
+        fail(e);
+      }
+    } catch (RuntimeException | Error e) {
+      fail(e);
+    }
+  }
+
+  private synchronized void fail(Throwable cause) {
+    if (failure == null) {
+      failure = cause;
+    }
+    stopped = true;
+  }
+
+  private void report(Job job) {
+    synchronized (progressLock) {
+      done++;
+      bytesDone += job.info().byteSize();
+      progress.accept(new MergeProgress(done, jobs.size(), bytesDone, bytes, job.info().name()));
+    }
+  }
+
+  /** Ends a merge between two blocks. */
+  private final class StoppableSink implements TensorSink {
+    private final TensorSink target;
+
+    StoppableSink(TensorSink target) {
+      this.target = target;
+    }
+
+    @Override
+    public TensorInfo info() {
+      return target.info();
+    }
+
+    @Override
+    public void writeFloats(long offset, float[] source, int sourceOffset, int length) {
+      requireRunning();
+      target.writeFloats(offset, source, sourceOffset, length);
+    }
+
+    @Override
+    public void writeBytes(long byteOffset, byte[] source, int sourceOffset, int length) {
+      requireRunning();
+      target.writeBytes(byteOffset, source, sourceOffset, length);
+    }
+
+    private void requireRunning() {
+      if (stopped) {
+        throw new CancellationException("the merge was stopped");
+      }
+    }
+  }
+}
