@@ -281,7 +281,7 @@ final class StagedTarget implements AutoCloseable {
     try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
       channel.force(true);
     } catch (IOException e) {
-      LOG.debug("{}: folders cannot be synced here", directory, e);
+      LOG.debug("{}: folders cannot be synced here: {}", directory, e.toString());
     }
   }
 
