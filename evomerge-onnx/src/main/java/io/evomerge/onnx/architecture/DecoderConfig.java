@@ -67,6 +67,10 @@ public record DecoderConfig(
     atLeastOne("head_dim", headDim);
     atLeastOne("max_position_embeddings", maxPositions);
     atLeastOne("num_hidden_layers", slidingWindows.size());
+    if (!(normEpsilon >= 0)) {
+      throw new UnsupportedModelException(
+          "rms_norm_eps is " + normEpsilon + ", wanted a number of at least 0");
+    }
     if (heads % keyValueHeads != 0) {
       throw new UnsupportedModelException(
           "num_attention_heads "

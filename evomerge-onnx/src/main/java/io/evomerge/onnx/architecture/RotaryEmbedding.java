@@ -1,5 +1,7 @@
 package io.evomerge.onnx.architecture;
 
+import io.evomerge.exception.UnsupportedModelException;
+
 /**
  * Rotary position embeddings and how they are stretched; immutable.
  *
@@ -11,10 +13,14 @@ package io.evomerge.onnx.architecture;
  */
 public record RotaryEmbedding(double theta, Scaling scaling) {
 
-  /** Validates. */
+  /**
+   * Validates.
+   *
+   * @throws UnsupportedModelException if theta is not a number above 0
+   */
   public RotaryEmbedding {
     if (!(theta > 0) || Double.isInfinite(theta)) {
-      throw new IllegalArgumentException("theta is " + theta + ", wanted a number above 0");
+      throw new UnsupportedModelException("rope theta is " + theta + ", wanted a number above 0");
     }
   }
 

@@ -9,6 +9,10 @@ public enum SessionMode {
   LIVE,
   /** New sessions per candidate with weights copied into the kernels' own layout. */
   PACKED,
-  /** {@link #LIVE}, but {@link #PACKED} for writing where it is long enough to pay for the copy. */
+  /**
+   * {@link #LIVE}, but {@link #PACKED} for calls that write in at least 64 steps: batches times new
+   * tokens after the first. A copy takes about 1.5 s and 1 GB per GB of weights, and saves about a
+   * third of each step.
+   */
   AUTO
 }

@@ -110,17 +110,6 @@ final class StoreSessions implements AutoCloseable {
     return modelConfig.equals(other);
   }
 
-  /** Returns the size of the weights in bytes. */
-  long weightBytes() {
-    return config.weightShapes().values().stream()
-        .mapToLong(shape -> shape.stream().reduce(4L, (a, b) -> a * b))
-        .sum();
-  }
-
-  Device device() {
-    return device;
-  }
-
   OrtEnvironment environment() {
     return environment;
   }
