@@ -203,12 +203,12 @@ public final class DecoderGraphs {
             Attribute.of("axis", -1),
             Attribute.of("keepdims", 0));
     Value finishedNow = body.apply("Or", List.of(finished, isStop(body, next, stopTokens)));
-    body.output("go_on_then", anyUnfinished(body, finishedNow), ElementType.BOOL);
-    body.output("token_then", next, ElementType.INT64, rows, one);
-    body.output("finished_then", finishedNow, ElementType.BOOL, rows, one);
+    body.output(anyUnfinished(body, finishedNow), ElementType.BOOL);
+    body.output(next, ElementType.INT64, rows, one);
+    body.output(finishedNow, ElementType.BOOL, rows, one);
     cacheShape[2] = Dimension.of("P_then");
     for (int i = 0; i < past.size(); i++) {
-      body.output("present_" + i, pass.cache().get(i), attentionType, cacheShape);
+      body.output(pass.cache().get(i), attentionType, cacheShape);
     }
     body.output("written_token", next, ElementType.INT64, rows, one);
     return body;

@@ -75,7 +75,7 @@ public final class Graph {
   }
 
   /**
-   * Declares an output.
+   * Declares a copy of a value as an output.
    *
    * @param name unique
    * @param value what it gives out
@@ -86,6 +86,17 @@ public final class Graph {
     claim(name);
     node(STANDARD, "Identity", List.of(value), List.of(new Value(name)));
     proto.addOutput(valueInfo(name, type, shape));
+  }
+
+  /**
+   * Declares a value as an output under its own name, without a copy.
+   *
+   * @param value computed by a node of this graph, and not an output already
+   * @param type of its elements
+   * @param shape no dimensions for a scalar
+   */
+  public void output(Value value, ElementType type, Dimension... shape) {
+    proto.addOutput(valueInfo(value.name(), type, shape));
   }
 
   /**

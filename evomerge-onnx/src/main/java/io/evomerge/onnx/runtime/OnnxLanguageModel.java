@@ -24,7 +24,7 @@ import java.util.Objects;
 final class OnnxLanguageModel implements LanguageModel {
 
   /** Most tokens per run, padding included: enough for full speed, little enough for caches. */
-  private static final long TOKENS_PER_RUN = 2048;
+  private static final long TOKENS_PER_RUN = 4096;
 
   /** Most bytes of keys and values per run. */
   private static final long CACHE_BYTES_PER_RUN = 1L << 29;

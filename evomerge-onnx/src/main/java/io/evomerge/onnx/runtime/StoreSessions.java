@@ -170,6 +170,8 @@ final class StoreSessions implements AutoCloseable {
       options.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
       // The graph is written in fused operators already, and folding must not touch the weights.
       options.setOptimizationLevel(OptLevel.NO_OPT);
+      // Patterns are kept per shape of the inputs, and batches have many shapes.
+      options.setMemoryPatternOptimization(false);
       options.setIntraOpNumThreads(threads);
       options.setInterOpNumThreads(1);
       options.addConfigEntry("session.intra_op.allow_spinning", "0");
