@@ -72,10 +72,11 @@ final class TinyModels {
           {
             "architectures": ["LlamaForCausalLM"], "model_type": "llama",
             "num_hidden_layers": 2, "hidden_size": 8, "vocab_size": 11,
-            "tie_word_embeddings": %s, "torch_dtype": "%s"
+            "tie_word_embeddings": TIED, "torch_dtype": "DTYPE"
           }
           """
-              .formatted(tied, dtype.configName());
+              .replace("TIED", Boolean.toString(tied))
+              .replace("DTYPE", dtype.configName());
       writer.write("config.json", config.getBytes(StandardCharsets.UTF_8));
       writer.write(
           "generation_config.json", "{\"eos_token_id\": 2}".getBytes(StandardCharsets.UTF_8));

@@ -30,7 +30,7 @@ class RecipeFilesTest {
             evomerge: 1
             operator: dare_ties
             semantics: mergekit
-            base: {name: base, path: zoo/base, sha256: %s}
+            base: {name: base, path: zoo/base, sha256: SHA}
             sources:
               - {name: math-en, path: zoo/math-en}
               - zoo/ja          # the name is the last part
@@ -42,7 +42,7 @@ class RecipeFilesTest {
             dtype: bfloat16
             tokenizer: base
             """
-                .formatted(SHA));
+                .replace("SHA", SHA));
     assertThat(recipe)
         .isEqualTo(
             MergeRecipe.builder("dare_ties")
