@@ -4,7 +4,7 @@ import io.evomerge.exception.MergeException;
 import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.tensor.TensorView;
 import java.util.Optional;
-import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,10 +20,10 @@ final class BlockReader {
   private final @Nullable TensorView base;
   private final long elements;
   private final int blockLength;
-  private float @Nullable [] baseScratch;
-  private final float @Nullable [][] sourceScratch;
-  private final float @Nullable [][] deltaScratch;
-  private final float @Nullable [][] uniformScratch;
+  private final Slot baseSlot = new Slot();
+  private final Slot[] sourceSlots;
+  private final Slot[] deltaSlots;
+  private final Slot[] uniformSlots;
 
   BlockReader(TensorMerge task) {
     this.task = task;
@@ -31,9 +31,13 @@ final class BlockReader {
     this.elements = task.info().elementCount();
     this.blockLength = (int) Math.max(1, Math.min(task.blockLength(), elements));
     int sources = task.sources().size();
-    this.sourceScratch = new float[sources][];
-    this.deltaScratch = new float[sources][];
-    this.uniformScratch = new float[sources][];
+    this.sourceSlots = slots(sources);
+    this.deltaSlots = slots(sources);
+    this.uniformSlots = slots(sources);
+  }
+
+  private static Slot[] slots(int sources) {
+    return Stream.generate(Slot::new).limit(sources).toArray(Slot[]::new);
   }
 
   long elements() {
@@ -63,80 +67,56 @@ final class BlockReader {
   }
 
   float[] base(long block) {
-    float[] cached =
-        cached(new BlockKey(Content.BASE, -1, block, blockLength), block, this::readBase);
-    if (cached != null) {
-      return cached;
-    }
-    if (baseScratch == null) {
-      baseScratch = newBlock();
-    }
-    readBase(block, baseScratch);
-    return baseScratch;
+    return read(Content.BASE, -1, block, baseSlot, this::readBase);
   }
 
   float[] source(int source, long block) {
-    float[] cached =
-        cached(
-            new BlockKey(Content.SOURCE, source, block, blockLength),
-            block,
-            (b, target) -> readSource(source, b, target));
-    if (cached != null) {
-      return cached;
-    }
-    float[] scratch = scratch(sourceScratch, source);
-    readSource(source, block, scratch);
-    return scratch;
+    return read(
+        Content.SOURCE, source, block, sourceSlots[source], (b, to) -> readSource(source, b, to));
   }
 
   /** Source minus base. */
   float[] delta(int source, long block) {
-    float[] cached =
-        cached(
-            new BlockKey(Content.DELTA, source, block, blockLength),
-            block,
-            (b, target) -> readDelta(source, b, target));
-    if (cached != null) {
-      return cached;
-    }
-    float[] scratch = scratch(deltaScratch, source);
-    readDelta(source, block, scratch);
-    return scratch;
+    return read(
+        Content.DELTA, source, block, deltaSlots[source], (b, to) -> readDelta(source, b, to));
   }
 
   float[] uniforms(int source, long block) {
-    float[] cached =
-        cached(
-            new BlockKey(Content.UNIFORMS, source, block, blockLength),
-            block,
-            (b, target) -> task.uniforms(source, offset(b), target, length(b)));
-    if (cached != null) {
-      return cached;
-    }
-    float[] scratch = scratch(uniformScratch, source);
-    task.uniforms(source, offset(block), scratch, length(block));
-    return scratch;
+    return read(
+        Content.UNIFORMS,
+        source,
+        block,
+        uniformSlots[source],
+        (b, to) -> task.uniforms(source, offset(b), to, length(b)));
   }
 
-  private float[] scratch(float @Nullable [][] scratch, int source) {
-    float[] array = scratch[source];
-    if (array == null) {
-      array = newBlock();
-      scratch[source] = array;
+  /** Takes a block from the slot, else from the cache, else loads it into the slot. */
+  private float[] read(Content content, int source, long block, Slot slot, BlockLoader loader) {
+    if (slot.block == block && slot.values != null) {
+      return slot.values;
     }
-    return array;
-  }
-
-  private float @Nullable [] cached(BlockKey key, long block, BlockLoader loader) {
     int length = length(block);
-    Supplier<float[]> load =
-        () -> {
-          float[] values = new float[length];
-          loader.load(block, values);
-          return values;
-        };
-    Optional<float[]> cached = task.cachedIfRoom(key, 4L * length, load);
-    return cached.orElse(null);
+    Optional<float[]> cached =
+        task.cachedIfRoom(
+            new BlockKey(content, source, block, blockLength),
+            4L * length,
+            () -> {
+              float[] values = new float[length];
+              loader.load(block, values);
+              return values;
+            });
+    if (cached.isPresent()) {
+      return cached.get();
+    }
+    float[] values = slot.values;
+    if (values == null) {
+      values = newBlock();
+    }
+    slot.values = null;
+    loader.load(block, values);
+    slot.values = values;
+    slot.block = block;
+    return values;
   }
 
   private void readBase(long block, float[] target) {
@@ -203,5 +183,11 @@ final class BlockReader {
 
   private interface BlockLoader {
     void load(long block, float[] target);
+  }
+
+  /** The last block that was loaded and not cached; no values while or after a load failed. */
+  private static final class Slot {
+    private long block;
+    private float @Nullable [] values;
   }
 }

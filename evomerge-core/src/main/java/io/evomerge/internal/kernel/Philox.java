@@ -42,8 +42,9 @@ public final class Philox {
   }
 
   /**
-   * Creates the stream of a purpose: key and stream are the first 128 bits of a SHA-256 over the
-   * seed and the length-prefixed parts.
+   * Creates the stream of a purpose: key and stream are the first 16 bytes of a SHA-256 over the
+   * seed (8 bytes), the number of parts (4 bytes), and for each part its length in bytes (4 bytes)
+   * and its UTF-8 form; all numbers are little-endian.
    *
    * @param seed of the whole recipe
    * @param parts what tells this stream from others
