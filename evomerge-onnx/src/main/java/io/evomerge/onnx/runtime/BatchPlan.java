@@ -19,10 +19,11 @@ final class BatchPlan {
    *
    * @param rows most sequences
    * @param tokens most tokens, padding included
-   * @param extra added to each sequence's length for {@code tokens}
+   * @param growth how much longer each sequence may become
+   * @param grownTokens most tokens, padding and growth included
    * @param targets most targets together
    */
-  record Limits(int rows, long tokens, int extra, long targets) {}
+  record Limits(int rows, long tokens, int growth, long grownTokens, long targets) {}
 
   /**
    * Returns batches of indices, each from the shortest to the longest sequence, of the least total
@@ -51,7 +52,9 @@ final class BatchPlan {
       for (int rows = 1; rows <= Math.min(n, limits.rows()); rows++) {
         targetSum += targets[order[n - rows]];
         boolean tooMuch =
-            rows * (longest + limits.extra()) > limits.tokens() || targetSum > limits.targets();
+            rows * longest > limits.tokens()
+                || rows * (longest + limits.growth()) > limits.grownTokens()
+                || targetSum > limits.targets();
         if (rows > 1 && tooMuch) {
           break;
         }

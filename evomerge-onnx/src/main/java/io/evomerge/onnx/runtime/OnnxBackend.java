@@ -5,6 +5,7 @@ import io.evomerge.candidate.WeightStore;
 import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.UnsupportedModelException;
+import io.evomerge.onnx.architecture.DecoderGraphs.AttentionPrecision;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -18,9 +19,10 @@ import java.util.function.Supplier;
  * after the other, and are freed when the store or the backend is closed. Safe for concurrent use;
  * one backend serves all workers.
  *
- * <p>On the CPU everything is computed in float32, with the same result for any number of threads
- * per session and workers. On CUDA attention is computed in float16, for which alone ONNX Runtime
- * has a kernel there.
+ * <p>On the CPU everything is computed in float32. On CUDA attention is computed in float16, for
+ * which alone ONNX Runtime has a kernel there. The same call gives the same result on one machine,
+ * however many workers run beside it; batch size, threads per session, session mode and processor
+ * may change the last bits of logits.
  */
 public final class OnnxBackend implements AutoCloseable {
 
@@ -171,7 +173,13 @@ public final class OnnxBackend implements AutoCloseable {
       known.serve(candidate);
       return known;
     }
-    StoreSessions made = new StoreSessions(device, threadsPerSession, candidate, config);
+    StoreSessions made =
+        new StoreSessions(
+            device,
+            device.isCuda() ? AttentionPrecision.FLOAT16 : AttentionPrecision.FLOAT32,
+            threadsPerSession,
+            candidate,
+            config);
     stores.put(store, made);
     if (known == null) {
       store.onClose(() -> release(store));

@@ -27,7 +27,7 @@ final class OnnxLanguageModel implements LanguageModel {
   private static final long TOKENS_PER_RUN = 4096;
 
   /** Most bytes of keys and values per run. */
-  private static final long CACHE_BYTES_PER_RUN = 1L << 29;
+  private static final long CACHE_BYTES_PER_RUN = 1L << 31;
 
   /** Most logits per run. */
   private static final long LOGITS_PER_RUN = 1L << 24;
@@ -198,8 +198,12 @@ final class OnnxLanguageModel implements LanguageModel {
   private Limits limits(int rows, int newTokens) {
     DecoderConfig config = config();
     long cachePerToken = 8L * config.layerCount() * config.keyValueHeads() * config.headDim();
-    long tokens = Math.min(TOKENS_PER_RUN, CACHE_BYTES_PER_RUN / cachePerToken);
-    return new Limits(rows, tokens, newTokens, Math.max(1, LOGITS_PER_RUN / config.vocabSize()));
+    return new Limits(
+        rows,
+        TOKENS_PER_RUN,
+        newTokens,
+        CACHE_BYTES_PER_RUN / cachePerToken,
+        LOGITS_PER_RUN / config.vocabSize());
   }
 
   private static int[] ones(int count) {

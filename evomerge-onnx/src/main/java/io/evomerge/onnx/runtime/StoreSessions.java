@@ -41,6 +41,7 @@ final class StoreSessions implements AutoCloseable {
 
   private final OrtEnvironment environment;
   private final Device device;
+  private final AttentionPrecision attention;
   private final int threads;
   private final ModelConfig modelConfig;
   private final DecoderConfig config;
@@ -51,9 +52,15 @@ final class StoreSessions implements AutoCloseable {
   private volatile @Nullable RotaryTables rotary;
   private boolean closed;
 
-  StoreSessions(Device device, int threads, CandidateModel candidate, ModelConfig modelConfig) {
+  StoreSessions(
+      Device device,
+      AttentionPrecision attention,
+      int threads,
+      CandidateModel candidate,
+      ModelConfig modelConfig) {
     this.environment = Device.environment();
     this.device = device;
+    this.attention = attention;
     this.threads = threads;
     this.candidate = candidate;
     this.modelConfig = modelConfig;
@@ -144,8 +151,6 @@ final class StoreSessions implements AutoCloseable {
   }
 
   private Session create(Purpose purpose, boolean packed) {
-    AttentionPrecision attention =
-        device.isCuda() ? AttentionPrecision.FLOAT16 : AttentionPrecision.FLOAT32;
     byte[] model =
         switch (purpose) {
           case LOGITS -> DecoderGraphs.logits(config, attention);
@@ -156,7 +161,8 @@ final class StoreSessions implements AutoCloseable {
         Placeholder placeholder = new Placeholder()) {
       options.addConfigEntry(
           "session.model_external_initializers_file_folder_path", placeholder.folder().toString());
-      options.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR);
+      // Errors are thrown and need not be printed too.
+      options.setSessionLogLevel(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL);
       // The graph is written in fused operators already, and folding must not touch the weights.
       options.setOptimizationLevel(OptLevel.NO_OPT);
       // Patterns are kept per shape of the inputs, and batches have many shapes.

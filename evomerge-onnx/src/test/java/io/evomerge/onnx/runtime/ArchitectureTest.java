@@ -11,6 +11,7 @@ import io.evomerge.checkpoint.ModelConfig;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
@@ -105,7 +106,7 @@ class ArchitectureTest {
       ReferenceDecoder reference = new ReferenceDecoder(config.json(), candidate.copy());
       List<int[]> contexts = prompts(4);
       List<int[]> continuations = new ArrayList<>(prompts(5));
-      java.util.Collections.reverse(continuations);
+      Collections.reverse(continuations);
       double[] logs = backend.languageModel(candidate).logLikelihoods(contexts, continuations);
       for (int i = 0; i < logs.length; i++) {
         double expected = reference.logLikelihood(contexts.get(i), continuations.get(i));
