@@ -1,5 +1,6 @@
 package io.evomerge.candidate;
 
+import io.evomerge.internal.threads.WorkerThreads;
 import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorSink;
 import java.io.IOException;
@@ -10,7 +11,6 @@ import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -59,15 +59,7 @@ final class TensorJobs {
    */
   void run() throws IOException {
     int threads = Math.max(1, Math.min(parallelism, jobs.size()));
-    AtomicInteger number = new AtomicInteger();
-    ExecutorService pool =
-        Executors.newFixedThreadPool(
-            threads,
-            task -> {
-              Thread thread = new Thread(task, "evomerge-merge-" + number.incrementAndGet());
-              thread.setDaemon(true);
-              return thread;
-            });
+    ExecutorService pool = WorkerThreads.fixed("merge", threads);
     List<Future<?>> workers = new ArrayList<>();
     for (int i = 0; i < threads; i++) {
       workers.add(pool.submit(this::work));

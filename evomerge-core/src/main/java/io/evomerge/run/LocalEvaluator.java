@@ -1,6 +1,5 @@
 package io.evomerge.run;
 
-import com.google.common.util.concurrent.ThreadFactoryBuilder;
 import io.evomerge.candidate.CandidateAssembler;
 import io.evomerge.candidate.CandidateModel;
 import io.evomerge.candidate.WeightStore;
@@ -8,13 +7,13 @@ import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.FitnessFunction;
 import io.evomerge.fitness.Objective;
 import io.evomerge.fitness.Outcome;
+import io.evomerge.internal.threads.WorkerThreads;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,10 +37,7 @@ final class LocalEvaluator implements TrialEvaluator {
     this.assembler = assembler;
     this.objectives = List.copyOf(objectives);
     this.parallelism = parallelism;
-    this.threads =
-        Executors.newFixedThreadPool(
-            parallelism,
-            new ThreadFactoryBuilder().setNameFormat("evomerge-worker-%d").setDaemon(true).build());
+    this.threads = WorkerThreads.fixed("worker", parallelism);
   }
 
   @Override
