@@ -20,6 +20,8 @@ import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
 import io.evomerge.tensor.TensorInfo;
 import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -172,6 +174,12 @@ public final class MergedModelWriter {
       String text = RecipeFiles.textFor(complete, folder.resolve(RECIPE_FILE));
       writer.write(RECIPE_FILE, text.getBytes(StandardCharsets.UTF_8));
       writer.commit();
+    } catch (ClosedByInterruptException e) {
+      // The interrupt met this thread at a file; its status is set.
+      InterruptedIOException interrupted =
+          new InterruptedIOException("interrupted; nothing is left behind");
+      interrupted.initCause(e);
+      throw interrupted;
     }
     return new WrittenModel(
         folder,
