@@ -153,7 +153,8 @@ public final class CmaEs implements OptimizerFactory {
   }
 
   /**
-   * Limits the restarts.
+   * Limits the restarts with a doubled population; small runs of {@link Restarts#BIPOP} come on
+   * top.
    *
    * @param maxRestarts from 0 to 16; default 9
    * @throws IllegalArgumentException if it is outside
@@ -231,7 +232,7 @@ public final class CmaEs implements OptimizerFactory {
     return restarts;
   }
 
-  /** Returns how often it restarts at most. */
+  /** Returns how often the population is doubled at most. */
   public int maxRestarts() {
     return maxRestarts;
   }

@@ -151,7 +151,7 @@ final class CmaEsOptimizer implements Optimizer {
   private void finishGeneration(double[] costs) {
     int[] ranked = OpenGeneration.rank(costs);
     int scored = (int) Arrays.stream(costs).filter(cost -> !Double.isNaN(cost)).count();
-    distribution.update(ranked, scored);
+    distribution.update(coordinates, ranked, scored);
     if (smallRun) {
       evaluationsSmall += costs.length;
     } else if (restart > 0) {
@@ -213,7 +213,7 @@ final class CmaEsOptimizer implements Optimizer {
   }
 
   private void stop(String reason) {
-    boolean again = config.restarts() != CmaEs.Restarts.NONE && restart < config.maxRestarts();
+    boolean again = config.restarts() != CmaEs.Restarts.NONE && largeRuns < config.maxRestarts();
     LOG.debug(
         "cma-es run {} ends after {} generations: {}; {}",
         restart,
