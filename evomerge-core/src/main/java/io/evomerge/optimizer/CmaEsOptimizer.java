@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -170,7 +171,7 @@ final class CmaEsOptimizer implements Optimizer {
     open = done ? new OpenGeneration(firstId, List.of()) : sample(firstId);
   }
 
-  private @org.jspecify.annotations.Nullable String stopReason(double lowest, double spread) {
+  private @Nullable String stopReason(double lowest, double spread) {
     int n = coordinates.dimension();
     int lambda = distribution.populationSize();
     if (!(distribution.condition() <= config.maxCondition())) {

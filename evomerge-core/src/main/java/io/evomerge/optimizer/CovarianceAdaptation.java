@@ -66,9 +66,9 @@ final class CovarianceAdaptation {
     factor = PackedLower.identity(n);
     widening = new double[n];
     Arrays.fill(widening, 1);
-    // One more vector for the evolution path, so that a covariance update is one pass.
     points = new double[Math.multiplyExact(n, lambda)];
     normals = new double[Math.multiplyExact(n, lambda)];
+    // One more vector for the evolution path, so that a covariance update is one pass.
     steps = new double[Math.multiplyExact(n, lambda + 1)];
 
     int mu = lambda / 2;
