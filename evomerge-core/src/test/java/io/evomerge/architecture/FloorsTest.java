@@ -74,7 +74,7 @@ class FloorsTest {
               "tensor.",
               "internal.",
               JACKSON),
-          floor("fitness", "candidate.", "internal."),
+          floor("fitness", "candidate.", "internal.", MATH),
           floor(
               "optimizer",
               "genome.",
