@@ -15,6 +15,7 @@ import io.evomerge.genome.ParameterSearchSpace;
 import io.evomerge.genome.ParameterSpace;
 import io.evomerge.genome.SearchSpace;
 import io.evomerge.genome.Semantics;
+import io.evomerge.internal.version.Version;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.optimizer.OptimizerFactory;
 import io.evomerge.optimizer.Optimizers;

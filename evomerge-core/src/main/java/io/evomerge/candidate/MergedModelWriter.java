@@ -13,6 +13,7 @@ import io.evomerge.exception.MergeException;
 import io.evomerge.exception.RecipeException;
 import io.evomerge.genome.ParameterValues;
 import io.evomerge.internal.text.DidYouMean;
+import io.evomerge.internal.version.Version;
 import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperators;
@@ -230,12 +231,11 @@ public final class MergedModelWriter {
   }
 
   private static Map<String, String> metadata(MergeRecipe recipe) {
-    String version = MergedModelWriter.class.getPackage().getImplementationVersion();
     return Map.of(
         "format",
         "pt",
         "evomerge.version",
-        version == null ? "development" : version,
+        Version.current(),
         "evomerge.recipe.sha256",
         recipe.digest(),
         "evomerge.recipe",

@@ -2,10 +2,8 @@ package io.evomerge.run;
 
 import io.evomerge.exception.EvoMergeException;
 import io.evomerge.exception.SearchFailedException;
-import io.evomerge.fitness.Direction;
 import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.Outcome;
-import io.evomerge.genome.Genome;
 import io.evomerge.optimizer.Evaluation;
 import io.evomerge.optimizer.Optimizer;
 import io.evomerge.optimizer.Proposal;
@@ -16,19 +14,13 @@ import io.evomerge.result.SelectedModel;
 import io.evomerge.result.StopReason;
 import io.evomerge.result.TrialRecord;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.Deque;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
@@ -46,14 +38,12 @@ import org.slf4j.LoggerFactory;
 final class SearchLoop {
 
   private static final Logger log = LoggerFactory.getLogger(SearchLoop.class);
-  private static final int RECENT = 20;
 
   /** With their items, scores take kilobytes each: a long search must not fill the heap. */
   private static final int REMEMBERED = 2_048;
 
   private final SearchPlan plan;
   private final TrialEvaluator evaluator;
-  private final Direction direction;
   private final BlockingQueue<Finished> finished = new LinkedBlockingQueue<>();
   private volatile boolean cancelled;
   private volatile Progress progress;
@@ -68,20 +58,12 @@ final class SearchLoop {
         }
       };
   private final Map<String, List<Long>> waiting = new HashMap<>();
-  private final List<TrialRecord> trials = new ArrayList<>();
-  private final List<Recommendation> recommendations = new ArrayList<>();
-  private final List<TrialRecord> leaders = new ArrayList<>();
-  private final Deque<Double> recent = new ArrayDeque<>();
-  private final Map<String, Integer> failures = new LinkedHashMap<>();
-  private int failuresInARow;
-  private @Nullable String firstFailure;
-  private long failed;
+  private final Standings standings;
   private long cached;
   private long replayed;
   private int running;
   private long nextToTell;
   private long asked;
-  private @Nullable TrialRecord best;
   private long startNanos;
   private @Nullable RunJournal journal;
 
@@ -91,12 +73,10 @@ final class SearchLoop {
 
   private record Finished(long id, Outcome outcome) {}
 
-  private record Recommendation(Genome genome, long afterTrial) {}
-
   SearchLoop(SearchPlan plan, TrialEvaluator evaluator) {
     this.plan = plan;
     this.evaluator = evaluator;
-    this.direction = plan.objectives().get(0).direction();
+    this.standings = new Standings(plan.objectives());
     this.progress = snapshot(0);
   }
 
@@ -142,8 +122,7 @@ final class SearchLoop {
   private EvolutionResult search(Optimizer optimizer) throws InterruptedException {
     StopReason reason;
     String detail;
-    // What is recommended before the first trial is the start, and no finding.
-    optimizer.recommendation().ifPresent(start -> recommend(start, -1));
+    optimizer.recommendation().ifPresent(start -> standings.recommend(start, -1));
     while (true) {
       Optional<String> stop = deliver(optimizer);
       if (stop.isPresent()) {
@@ -153,7 +132,7 @@ final class SearchLoop {
       }
       if (cancelled) {
         reason = StopReason.CANCELLED;
-        detail = "cancelled after " + trials.size() + " trials";
+        detail = "cancelled after " + standings.trials().size() + " trials";
         break;
       }
       dispatch(optimizer);
@@ -169,7 +148,7 @@ final class SearchLoop {
                   + " optimiser");
         }
         reason = StopReason.CONVERGED;
-        detail = optimizer.name() + " converged after " + trials.size() + " trials";
+        detail = optimizer.name() + " converged after " + standings.trials().size() + " trials";
         break;
       }
       take(finished.take());
@@ -238,15 +217,16 @@ final class SearchLoop {
     running++;
     evaluator
         .submit(new TrialTask(recipe, TrialTask.Data.SEARCH))
-        .whenComplete((outcome, error) -> finished.add(finish(proposal.id(), outcome, error)));
+        .whenComplete(
+            (outcome, error) -> finished.add(new Finished(proposal.id(), outcome(outcome, error))));
   }
 
-  private static Finished finish(long id, @Nullable Outcome outcome, @Nullable Throwable error) {
+  /** An evaluator of the host may end in any way. */
+  static Outcome outcome(@Nullable Outcome outcome, @Nullable Throwable error) {
     if (error != null) {
-      return new Finished(id, new Outcome.Failed("evaluator: " + error));
+      return new Outcome.Failed("evaluator: " + error);
     }
-    return new Finished(
-        id, outcome == null ? new Outcome.Failed("evaluator returned null") : outcome);
+    return outcome == null ? new Outcome.Failed("evaluator returned null") : outcome;
   }
 
   private void take(Finished one) {
@@ -254,7 +234,7 @@ final class SearchLoop {
       return;
     }
     running--;
-    Outcome outcome = checked(one.outcome());
+    Outcome outcome = checked(one.outcome(), plan.objectives().size());
     Open trial = open.get(one.id());
     remember(trial.digest(), outcome);
     complete(one.id(), outcome, false);
@@ -269,9 +249,8 @@ final class SearchLoop {
   }
 
   /** An evaluator of the host may return anything. */
-  private Outcome checked(Outcome outcome) {
+  static Outcome checked(Outcome outcome, int wanted) {
     if (outcome instanceof Outcome.Scored scores) {
-      int wanted = plan.objectives().size();
       if (scores.fitness().size() != wanted) {
         return new Outcome.Failed(
             "evaluator returned " + scores.fitness().size() + " scores, wanted " + wanted);
@@ -310,17 +289,19 @@ final class SearchLoop {
       optimizer.tell(List.of(new Evaluation(nextToTell, one.outcome())));
       TrialRecord record =
           new TrialRecord(nextToTell, trial.proposal().genome(), withoutItems(one.outcome()));
-      trials.add(record);
-      boolean improved = account(record, one.cached());
-      optimizer.recommendation().ifPresent(mean -> recommend(mean, record.id()));
+      if (one.cached()) {
+        cached++;
+      }
+      boolean improved = standings.enter(record);
+      optimizer.recommendation().ifPresent(mean -> standings.recommend(mean, record.id()));
       nextToTell++;
       progress = snapshot(one.elapsedMillis());
       tellListeners(listener -> listener.onTrial(record, improved, progress));
-      if (failuresInARow >= plan.failureLimit()) {
+      if (standings.failuresInARow() >= plan.failureLimit()) {
         throw new SearchFailedException(
-            failuresInARow
+            standings.failuresInARow()
                 + " trials in a row failed; the first of them: "
-                + firstFailure
+                + standings.firstFailure().orElseThrow()
                 + ". Mend the cause and resume, or raise failureLimit");
       }
       Optional<String> stop = plan.stopWhen().check(progress);
@@ -328,49 +309,6 @@ final class SearchLoop {
         return stop;
       }
     }
-  }
-
-  private boolean account(TrialRecord trial, boolean wasCached) {
-    if (wasCached) {
-      cached++;
-    }
-    if (trial.outcome() instanceof Outcome.Failed failure) {
-      failed++;
-      failures.merge(failure.reason(), 1, Integer::sum);
-      if (failuresInARow++ == 0) {
-        firstFailure = failure.reason();
-      }
-      return false;
-    }
-    failuresInARow = 0;
-    OptionalDouble score = score(trial);
-    if (score.isEmpty()) {
-      return false;
-    }
-    recent.addLast(score.getAsDouble());
-    if (recent.size() > RECENT) {
-      recent.removeFirst();
-    }
-    boolean improved =
-        best == null || direction.isBetter(score.getAsDouble(), score(best).getAsDouble());
-    if (improved) {
-      best = trial;
-      leaders.add(trial);
-    }
-    return improved;
-  }
-
-  private void recommend(Genome genome, long afterTrial) {
-    if (recommendations.isEmpty()
-        || !genome.equals(recommendations.get(recommendations.size() - 1).genome())) {
-      recommendations.add(new Recommendation(genome, afterTrial));
-    }
-  }
-
-  private static OptionalDouble score(TrialRecord trial) {
-    return trial.outcome() instanceof Outcome.Scored scores
-        ? OptionalDouble.of(scores.fitness().get(0).score())
-        : OptionalDouble.empty();
   }
 
   private static Outcome withoutItems(Outcome outcome) {
@@ -384,223 +322,56 @@ final class SearchLoop {
   }
 
   private EvolutionResult conclude(StopReason reason, String detail) throws InterruptedException {
-    if (best == null) {
-      if (reason == StopReason.CANCELLED) {
-        throw new SearchFailedException("cancelled before the first trial was scored");
-      }
-      throw new SearchFailedException(
-          "none of "
-              + trials.size()
-              + " trials was scored"
-              + (firstFailure == null ? "" : "; the last failures began with: " + firstFailure));
+    if (standings.best().isEmpty()) {
+      throw nothingScored(reason);
     }
-    SelectedModel bestOnSearch = selected(best);
+    SelectedModel bestOnSearch = Final.trialModel(plan, standings.best().get());
     SelectedModel chosen = bestOnSearch;
     List<SelectedModel> finalists = List.of();
     String chosenBy = "the search data";
-    if (plan.validated() && reason != StopReason.CANCELLED) {
-      finalists = validate();
+    if (plan.validated() && reason == StopReason.CANCELLED) {
+      chosenBy = "the search data, because the search was cancelled before validation";
+    } else if (plan.validated()) {
+      Final last = new Final(plan, evaluator, journal, this::elapsedMillis, this::tellListeners);
+      finalists = last.hold(standings);
       if (finalists.isEmpty()) {
         log.warn("no finalist could be validated; the search data chose");
       } else {
         chosen = finalists.get(0);
         chosenBy = "the validation data, among " + finalists.size() + " finalists";
       }
-    } else if (plan.validated()) {
-      chosenBy = "the search data, because the search was cancelled before validation";
     }
-    List<SelectedModel> front = plan.objectives().size() == 1 ? List.of(chosen) : front();
+    List<SelectedModel> front =
+        plan.objectives().size() == 1
+            ? List.of(chosen)
+            : standings.front().stream().map(trial -> Final.trialModel(plan, trial)).toList();
     return new EvolutionResult(
         chosen,
         bestOnSearch,
         front,
         finalists,
-        trials,
+        standings.trials(),
         chosenBy,
         reason,
         detail,
-        failures,
+        standings.failures(),
         cached,
         Duration.ofMillis(elapsedMillis()),
         new Provenance(plan.settings(), plan.environment()));
   }
 
-  private SelectedModel selected(TrialRecord trial) {
-    return new SelectedModel(
-        plan.decoder().decode(trial.genome()),
-        trial.genome(),
-        "trial " + trial.id(),
-        ((Outcome.Scored) trial.outcome()).fitness(),
-        List.of());
-  }
-
-  private List<TrialRecord> byScore() {
-    Comparator<TrialRecord> order =
-        Comparator.comparingDouble((TrialRecord trial) -> score(trial).getAsDouble());
-    if (direction == Direction.MAXIMIZE) {
-      order = order.reversed();
+  private SearchFailedException nothingScored(StopReason reason) {
+    if (reason == StopReason.CANCELLED) {
+      return new SearchFailedException("cancelled before the first trial was scored");
     }
-    return trials.stream()
-        .filter(trial -> score(trial).isPresent())
-        .sorted(order.thenComparingLong(TrialRecord::id))
-        .toList();
-  }
-
-  /** The field of the final, without doubles: leaders, best trials, recommendations. */
-  private List<SelectedModel> field() {
-    Map<String, SelectedModel> field = new LinkedHashMap<>();
-    int firstLeader = Math.max(0, leaders.size() - plan.selection().leaders());
-    for (TrialRecord trial : leaders.subList(firstLeader, leaders.size())) {
-      enter(field, selected(trial));
-    }
-    int taken = 0;
-    Set<String> best = new HashSet<>();
-    for (TrialRecord trial : byScore()) {
-      if (taken == plan.selection().bestTrials()) {
-        break;
-      }
-      SelectedModel model = selected(trial);
-      if (best.add(model.recipe().digest())) {
-        taken++;
-        enter(field, model);
-      }
-    }
-    List<Recommendation> found =
-        recommendations.stream().filter(one -> one.afterTrial() >= 0).toList();
-    int wanted = Math.min(plan.selection().recommendations(), found.size());
-    for (int i = 1; i <= wanted; i++) {
-      Recommendation one = found.get((int) ((long) i * found.size() / wanted) - 1);
-      enter(
-          field,
-          new SelectedModel(
-              plan.decoder().decode(one.genome()),
-              one.genome(),
-              "mean after trial " + one.afterTrial(),
-              List.of(),
-              List.of()));
-    }
-    return List.copyOf(field.values());
-  }
-
-  private static void enter(Map<String, SelectedModel> field, SelectedModel model) {
-    field.putIfAbsent(model.recipe().digest(), model);
-  }
-
-  /** Scores the finalists on the validation data; best first. */
-  private List<SelectedModel> validate() throws InterruptedException {
-    List<SelectedModel> field = field();
-    Map<String, Outcome> outcomes = evaluateAll(field, TrialTask.Data.VALIDATION, true);
-    List<SelectedModel> finalists = new ArrayList<>();
-    for (SelectedModel model : field) {
-      if (outcomes.get(model.recipe().digest()) instanceof Outcome.Scored scores) {
-        finalists.add(withValidation(model, scores));
-      }
-    }
-    Comparator<SelectedModel> byValidation =
-        Comparator.comparingDouble(model -> model.validation().get(0).score());
-    if (direction == Direction.MAXIMIZE) {
-      byValidation = byValidation.reversed();
-    }
-    // The sort is stable: among equals the order of the field decides.
-    finalists.sort(byValidation);
-    if (!finalists.isEmpty() && finalists.get(0).fitness().isEmpty()) {
-      SelectedModel winner = finalists.get(0);
-      Outcome outcome =
-          evaluateAll(List.of(winner), TrialTask.Data.SEARCH, false).get(winner.recipe().digest());
-      if (outcome instanceof Outcome.Scored scores) {
-        finalists.set(
-            0,
-            new SelectedModel(
-                winner.recipe(),
-                winner.genome(),
-                winner.origin(),
-                scores.fitness(),
-                winner.validation()));
-      }
-    }
-    return finalists;
-  }
-
-  private static SelectedModel withValidation(SelectedModel model, Outcome.Scored scores) {
-    return new SelectedModel(
-        model.recipe(), model.genome(), model.origin(), model.fitness(), scores.fitness());
-  }
-
-  private Map<String, Outcome> evaluateAll(
-      List<SelectedModel> models, TrialTask.Data data, boolean announce)
-      throws InterruptedException {
-    Map<String, Outcome> outcomes = new HashMap<>();
-    Map<Long, SelectedModel> submitted = new HashMap<>();
-    Deque<SelectedModel> queue = new ArrayDeque<>(models);
-    long number = 0;
-    while (outcomes.size() < models.size()) {
-      while (!queue.isEmpty() && submitted.size() < evaluator.capacity()) {
-        SelectedModel model = queue.poll();
-        String digest = model.recipe().digest();
-        Outcome known = journal == null ? null : journal.finalEvaluation(digest, data);
-        if (known != null) {
-          record(model, known, outcomes, announce ? models.size() : 0);
-          continue;
-        }
-        long id = number++;
-        submitted.put(id, model);
-        evaluator
-            .submit(new TrialTask(model.recipe(), data))
-            .whenComplete((outcome, error) -> finished.add(finish(id, outcome, error)));
-      }
-      if (submitted.isEmpty()) {
-        continue;
-      }
-      Finished one = finished.take();
-      SelectedModel model = one.id() < 0 ? null : submitted.remove(one.id());
-      if (model != null) {
-        Outcome outcome = checked(one.outcome());
-        if (journal != null && outcome instanceof Outcome.Scored) {
-          journal.addFinal(model.recipe().digest(), data, outcome, elapsedMillis());
-        }
-        record(model, outcome, outcomes, announce ? models.size() : 0);
-      }
-    }
-    return outcomes;
-  }
-
-  private void record(
-      SelectedModel model, Outcome outcome, Map<String, Outcome> outcomes, int announcedOf) {
-    outcomes.put(model.recipe().digest(), outcome);
-    if (!(outcome instanceof Outcome.Scored scores)) {
-      log.warn("finalist {} could not be evaluated: {}", model.origin(), outcome);
-    } else if (announcedOf > 0) {
-      SelectedModel validated = withValidation(model, scores);
-      int done = outcomes.size();
-      tellListeners(listener -> listener.onValidation(validated, done, announcedOf));
-    }
-  }
-
-  private List<SelectedModel> front() {
-    List<TrialRecord> candidates = byScore();
-    List<SelectedModel> front = new ArrayList<>();
-    for (TrialRecord trial : candidates) {
-      List<Fitness> mine = ((Outcome.Scored) trial.outcome()).fitness();
-      boolean dominated =
-          candidates.stream()
-              .anyMatch(other -> dominates(((Outcome.Scored) other.outcome()).fitness(), mine));
-      if (!dominated) {
-        front.add(selected(trial));
-      }
-    }
-    return front;
-  }
-
-  private boolean dominates(List<Fitness> a, List<Fitness> b) {
-    boolean better = false;
-    for (int i = 0; i < a.size(); i++) {
-      Direction one = plan.objectives().get(i).direction();
-      if (one.isBetter(b.get(i).score(), a.get(i).score())) {
-        return false;
-      }
-      better |= one.isBetter(a.get(i).score(), b.get(i).score());
-    }
-    return better;
+    return new SearchFailedException(
+        "none of "
+            + standings.trials().size()
+            + " trials was scored"
+            + standings
+                .firstFailure()
+                .map(first -> "; the last failures began with: " + first)
+                .orElse(""));
   }
 
   private long elapsedMillis() {
@@ -610,14 +381,15 @@ final class SearchLoop {
 
   private Progress snapshot(long elapsedMillis) {
     double seconds = startNanos == 0 ? 0 : (System.nanoTime() - startNanos) / 1e9;
-    long fresh = trials.size() - replayed;
+    int told = standings.trials().size();
+    long fresh = told - replayed;
     return new Progress(
-        trials.size(),
-        failed,
+        told,
+        standings.failed(),
         cached,
-        best == null ? OptionalDouble.empty() : score(best),
-        best == null ? OptionalLong.empty() : OptionalLong.of(best.id()),
-        recent.stream().mapToDouble(Double::doubleValue).average(),
+        standings.bestScore(),
+        standings.best().map(best -> OptionalLong.of(best.id())).orElse(OptionalLong.empty()),
+        standings.recentMean(),
         seconds > 0 && fresh > 0 ? fresh / seconds : 0,
         Duration.ofMillis(elapsedMillis),
         plan.stopWhen().evaluationLimit());

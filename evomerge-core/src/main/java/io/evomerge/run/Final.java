@@ -1,0 +1,184 @@
+package io.evomerge.run;
+
+import io.evomerge.fitness.Direction;
+import io.evomerge.fitness.Outcome;
+import io.evomerge.genome.Genome;
+import io.evomerge.result.SelectedModel;
+import io.evomerge.result.TrialRecord;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.Consumer;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The final of a search: the validation data choose among the finalists. One thread. */
+final class Final {
+
+  private static final Logger log = LoggerFactory.getLogger(Final.class);
+
+  private final SearchPlan plan;
+  private final TrialEvaluator evaluator;
+  private final @Nullable RunJournal journal;
+  private final LongSupplier elapsedMillis;
+  private final Consumer<Consumer<RunListener>> listeners;
+  private final BlockingQueue<Finished> finished = new LinkedBlockingQueue<>();
+
+  private record Finished(SelectedModel model, Outcome outcome) {}
+
+  Final(
+      SearchPlan plan,
+      TrialEvaluator evaluator,
+      @Nullable RunJournal journal,
+      LongSupplier elapsedMillis,
+      Consumer<Consumer<RunListener>> listeners) {
+    this.plan = plan;
+    this.evaluator = evaluator;
+    this.journal = journal;
+    this.elapsedMillis = elapsedMillis;
+    this.listeners = listeners;
+  }
+
+  /** Returns the finalists that could be scored, the best on the validation data first. */
+  List<SelectedModel> hold(Standings standings) throws InterruptedException {
+    List<SelectedModel> field = field(standings);
+    Map<String, Outcome> outcomes = evaluate(field, TrialTask.Data.VALIDATION);
+    List<SelectedModel> finalists = new ArrayList<>();
+    for (SelectedModel model : field) {
+      if (outcomes.get(model.recipe().digest()) instanceof Outcome.Scored scores) {
+        finalists.add(withValidation(model, scores));
+      }
+    }
+    Comparator<SelectedModel> byValidation =
+        Comparator.comparingDouble(model -> model.validation().get(0).score());
+    if (plan.objectives().get(0).direction() == Direction.MAXIMIZE) {
+      byValidation = byValidation.reversed();
+    }
+    // The sort is stable: among equals the order of the field decides.
+    finalists.sort(byValidation);
+    if (!finalists.isEmpty() && finalists.get(0).fitness().isEmpty()) {
+      finalists.set(0, withFitness(finalists.get(0)));
+    }
+    return finalists;
+  }
+
+  /** The field, without doubles: leaders, best trials, recommendations. */
+  private List<SelectedModel> field(Standings standings) {
+    Map<String, SelectedModel> field = new LinkedHashMap<>();
+    List<TrialRecord> leaders = standings.leaders();
+    int firstLeader = Math.max(0, leaders.size() - plan.selection().leaders());
+    for (TrialRecord trial : leaders.subList(firstLeader, leaders.size())) {
+      enter(field, trialModel(plan, trial));
+    }
+    Set<String> best = new HashSet<>();
+    for (TrialRecord trial : standings.ranked()) {
+      if (best.size() == plan.selection().bestTrials()) {
+        break;
+      }
+      SelectedModel model = trialModel(plan, trial);
+      best.add(model.recipe().digest());
+      enter(field, model);
+    }
+    List<Standings.Recommendation> found = standings.recommendations();
+    int wanted = Math.min(plan.selection().recommendations(), found.size());
+    for (int i = 1; i <= wanted; i++) {
+      Standings.Recommendation one = found.get((int) ((long) i * found.size() / wanted) - 1);
+      enter(field, unscored(one.genome(), "mean after trial " + one.afterTrial()));
+    }
+    return List.copyOf(field.values());
+  }
+
+  private static void enter(Map<String, SelectedModel> field, SelectedModel model) {
+    field.putIfAbsent(model.recipe().digest(), model);
+  }
+
+  static SelectedModel trialModel(SearchPlan plan, TrialRecord trial) {
+    return new SelectedModel(
+        plan.decoder().decode(trial.genome()),
+        trial.genome(),
+        "trial " + trial.id(),
+        Standings.fitness(trial),
+        List.of());
+  }
+
+  private SelectedModel unscored(Genome genome, String origin) {
+    return new SelectedModel(plan.decoder().decode(genome), genome, origin, List.of(), List.of());
+  }
+
+  private static SelectedModel withValidation(SelectedModel model, Outcome.Scored scores) {
+    return new SelectedModel(
+        model.recipe(), model.genome(), model.origin(), model.fitness(), scores.fitness());
+  }
+
+  /** A winner that was no trial has not met the search data yet. */
+  private SelectedModel withFitness(SelectedModel winner) throws InterruptedException {
+    Outcome outcome =
+        evaluate(List.of(winner), TrialTask.Data.SEARCH).get(winner.recipe().digest());
+    if (!(outcome instanceof Outcome.Scored scores)) {
+      return winner;
+    }
+    return new SelectedModel(
+        winner.recipe(), winner.genome(), winner.origin(), scores.fitness(), winner.validation());
+  }
+
+  private Map<String, Outcome> evaluate(List<SelectedModel> models, TrialTask.Data data)
+      throws InterruptedException {
+    Map<String, Outcome> outcomes = new HashMap<>();
+    Deque<SelectedModel> queue = new ArrayDeque<>(models);
+    int running = 0;
+    while (outcomes.size() < models.size()) {
+      while (!queue.isEmpty() && running < evaluator.capacity()) {
+        SelectedModel model = queue.remove();
+        Outcome known =
+            journal == null ? null : journal.finalEvaluation(model.recipe().digest(), data);
+        if (known == null) {
+          running++;
+          evaluator
+              .submit(new TrialTask(model.recipe(), data))
+              .whenComplete(
+                  (outcome, error) ->
+                      finished.add(new Finished(model, SearchLoop.outcome(outcome, error))));
+        } else {
+          note(model, known, outcomes, data, models.size());
+        }
+      }
+      if (running > 0) {
+        Finished one = finished.take();
+        running--;
+        Outcome outcome = SearchLoop.checked(one.outcome(), plan.objectives().size());
+        if (journal != null && outcome instanceof Outcome.Scored) {
+          journal.addFinal(one.model().recipe().digest(), data, outcome, elapsedMillis.getAsLong());
+        }
+        note(one.model(), outcome, outcomes, data, models.size());
+      }
+    }
+    return outcomes;
+  }
+
+  private void note(
+      SelectedModel model,
+      Outcome outcome,
+      Map<String, Outcome> outcomes,
+      TrialTask.Data data,
+      int total) {
+    outcomes.put(model.recipe().digest(), outcome);
+    if (!(outcome instanceof Outcome.Scored scores)) {
+      log.warn("finalist {} could not be evaluated: {}", model.origin(), outcome);
+    } else if (data == TrialTask.Data.VALIDATION) {
+      SelectedModel validated = withValidation(model, scores);
+      int done = outcomes.size();
+      listeners.accept(listener -> listener.onValidation(validated, done, total));
+    }
+  }
+}
