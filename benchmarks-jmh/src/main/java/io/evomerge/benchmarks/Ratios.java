@@ -1,0 +1,93 @@
+package io.evomerge.benchmarks;
+
+import java.io.PrintStream;
+import java.util.Collection;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import org.openjdk.jmh.results.RunResult;
+
+/** Relates the results of one run to each other: a ratio means more than milliseconds. */
+final class Ratios {
+
+  /** Merge and hand-over may take this part of an evaluation. */
+  private static final double LARGEST_MERGE_SHARE = 0.10;
+
+  private final Map<String, Double> scores = new TreeMap<>();
+  private final PrintStream out;
+  private boolean asWanted = true;
+
+  private Ratios(PrintStream out) {
+    this.out = out;
+  }
+
+  /**
+   * Prints what can be related.
+   *
+   * @return whether every ratio is as this project promises
+   */
+  static boolean print(Collection<RunResult> results, PrintStream out) {
+    Ratios ratios = new Ratios(out);
+    for (RunResult result : results) {
+      String[] parts = result.getParams().getBenchmark().split("\\.");
+      String operator = result.getParams().getParam("operator");
+      String name = parts[parts.length - 2] + "." + parts[parts.length - 1];
+      ratios.scores.put(
+          operator == null ? name : name + " " + operator, result.getPrimaryResult().getScore());
+    }
+    out.println();
+    ratios.candidates();
+    ratios.operators();
+    return ratios.asWanted;
+  }
+
+  private void candidates() {
+    for (String operator : new String[] {"ties", "dare_ties"}) {
+      Double merge = scores.get("CandidateBenchmark.mergeAndHandOver " + operator);
+      Double evaluate = scores.get("CandidateBenchmark.evaluate " + operator);
+      if (merge != null && evaluate != null) {
+        double share = merge / evaluate;
+        boolean good = share < LARGEST_MERGE_SHARE;
+        asWanted &= good;
+        print(
+            "%s: merge and hand-over %.1f ms, evaluation %.0f ms, ratio %.3f: %s %.2f",
+            operator, merge, evaluate, share, good ? "below" : "NOT BELOW", LARGEST_MERGE_SHARE);
+      }
+      Double uncached = scores.get("CandidateBenchmark.mergeWithoutCache " + operator);
+      if (merge != null && uncached != null) {
+        print("%s: without a cache the merge takes %.1f times as long", operator, uncached / merge);
+      }
+      Double one = scores.get("CandidateBenchmark.oneWorker " + operator);
+      Double two = scores.get("CandidateBenchmark.twoWorkers " + operator);
+      if (one != null && two != null) {
+        print(
+            "%s: %.2f evaluations per second with one worker, %.2f with two: %.2f times",
+            operator, one, two, two / one);
+      }
+    }
+  }
+
+  private void operators() {
+    Double copy = scores.get("MergeOperatorBenchmark.copyOneInput");
+    if (copy == null) {
+      return;
+    }
+    MergeOperatorBenchmark.inputs()
+        .forEach(
+            (operator, inputs) -> {
+              for (String cache : new String[] {"merge", "mergeAgain"}) {
+                Double merge = scores.get("MergeOperatorBenchmark." + cache + " " + operator);
+                if (merge != null) {
+                  double bytes = (double) inputs * MergeOperatorBenchmark.BYTES_PER_INPUT;
+                  print(
+                      "%-15s %-10s %6.0f MB/s of input, %5.1f times as long as copying it",
+                      operator, cache, bytes / 1e3 / merge, merge / (inputs * copy));
+                }
+              }
+            });
+  }
+
+  private void print(String format, Object... values) {
+    out.printf(Locale.ROOT, format + "%n", values);
+  }
+}
