@@ -9,6 +9,7 @@ import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
@@ -49,12 +50,13 @@ public final class TrackedFormat implements CheckpointFormat {
     Checkpoint real = Checkpoints.open(location.resolveSibling(Files.readString(location)), name);
     AtomicInteger open = OPEN.computeIfAbsent(location, path -> new AtomicInteger());
     open.incrementAndGet();
+    AtomicBoolean closed = new AtomicBoolean();
     return (Checkpoint)
         Proxy.newProxyInstance(
             Checkpoint.class.getClassLoader(),
             new Class<?>[] {Checkpoint.class},
             (proxy, method, arguments) -> {
-              if (method.getName().equals("close")) {
+              if (method.getName().equals("close") && closed.compareAndSet(false, true)) {
                 open.decrementAndGet();
               }
               try {
