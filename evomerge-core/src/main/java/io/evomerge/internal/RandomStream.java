@@ -33,6 +33,8 @@ public final class RandomStream {
     for (int i = 0; i < purpose.length(); i++) {
       key = mix(key ^ purpose.charAt(i)) + GOLDEN_GAMMA;
     }
+    // Else a seed and an id could change places under an empty purpose.
+    key = mix(key ^ purpose.length()) + GOLDEN_GAMMA;
     for (long id : ids) {
       key = mix(key ^ mix(id + GOLDEN_GAMMA)) + GOLDEN_GAMMA;
     }

@@ -38,10 +38,11 @@ import java.util.TreeMap;
  * inside, the inner nine tenths of a range are not distorted, and optima on a bound are found as
  * fast as others.
  *
- * <p><b>Whole numbers and choices</b> are rounded. Their deviation has a floor: the chance that a
- * sample has another value than the mean is at least 1/(n lambda) per gene, so they never freeze
- * (after Hamano et al., arXiv 2205.13482). Choices are treated as ordered by index; with two
- * options that is no restriction.
+ * <p><b>Whole numbers and choices</b> are rounded. Their deviation has a floor, so that the chance
+ * of another value than the mean's is at least 1/(n lambda) per gene and sample, and the mean is
+ * drawn to the middle of a good sample's value: they never freeze (after Hamano et al., arXiv
+ * 2205.13482, and Marty et al., "LB+IC-CMA-ES", PPSN 2024). Choices are treated as ordered by
+ * index; with two options that is no restriction.
  *
  * <p><b>Outcomes.</b> Equal scores rank by id. Failed, infeasible and not finite ones rank last and
  * never attract the mean; a generation without any score leaves the distribution as it is.
@@ -153,7 +154,8 @@ public final class CmaEs implements OptimizerFactory {
   }
 
   /**
-   * Limits the restarts.
+   * Limits the restarts with a doubled population; small runs of {@link Restarts#BIPOP} come on
+   * top.
    *
    * @param maxRestarts from 0 to 16; default 9
    * @throws IllegalArgumentException if it is outside
@@ -231,7 +233,7 @@ public final class CmaEs implements OptimizerFactory {
     return restarts;
   }
 
-  /** Returns how often it restarts at most. */
+  /** Returns how often the population is doubled at most. */
   public int maxRestarts() {
     return maxRestarts;
   }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -151,7 +152,7 @@ final class CmaEsOptimizer implements Optimizer {
   private void finishGeneration(double[] costs) {
     int[] ranked = OpenGeneration.rank(costs);
     int scored = (int) Arrays.stream(costs).filter(cost -> !Double.isNaN(cost)).count();
-    distribution.update(ranked, scored);
+    distribution.update(coordinates, ranked, scored);
     if (smallRun) {
       evaluationsSmall += costs.length;
     } else if (restart > 0) {
@@ -170,7 +171,7 @@ final class CmaEsOptimizer implements Optimizer {
     open = done ? new OpenGeneration(firstId, List.of()) : sample(firstId);
   }
 
-  private @org.jspecify.annotations.Nullable String stopReason(double lowest, double spread) {
+  private @Nullable String stopReason(double lowest, double spread) {
     int n = coordinates.dimension();
     int lambda = distribution.populationSize();
     if (!(distribution.condition() <= config.maxCondition())) {
@@ -213,7 +214,7 @@ final class CmaEsOptimizer implements Optimizer {
   }
 
   private void stop(String reason) {
-    boolean again = config.restarts() != CmaEs.Restarts.NONE && restart < config.maxRestarts();
+    boolean again = config.restarts() != CmaEs.Restarts.NONE && largeRuns < config.maxRestarts();
     LOG.debug(
         "cma-es run {} ends after {} generations: {}; {}",
         restart,

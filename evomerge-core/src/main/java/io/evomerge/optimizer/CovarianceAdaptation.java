@@ -13,9 +13,12 @@ import org.apache.commons.math3.distribution.NormalDistribution;
  * the same distribution, and lazily renewed it costs a fraction of the rest of a generation even at
  * a thousand genes, where an eigendecomposition costs a hundred times as much.
  *
- * <p>Whole-number genes: samples are widened along a gene by the factor that keeps the chance of
- * another value at 1/(n lambda) or more (the margin of Hamano et al., arXiv 2205.13482, here
- * computed anew from the state in each generation instead of accumulated).
+ * <p>Whole-number genes: samples are widened along a gene so that the chance of another value stays
+ * at 1/(n lambda) or more (the margin of Hamano et al., arXiv 2205.13482, here computed anew from
+ * the state in each generation instead of accumulated) and their deviation at min(0.2,
+ * mu<sub>eff</sub>/n) or more; and where a good sample has another value than the mean, the mean is
+ * drawn to the middle of that value's cell (lower bound and centering of Marty et al.,
+ * "LB+IC-CMA-ES", PPSN 2024).
  */
 final class CovarianceAdaptation {
 
@@ -34,6 +37,7 @@ final class CovarianceAdaptation {
   private final double chiN;
   private final int lazyGap;
   private final double marginQuantile;
+  private final double leastWholeDeviation;
 
   private final double[] mean;
   private final double[] pathSigma;
@@ -46,6 +50,7 @@ final class CovarianceAdaptation {
   private double condition = 1;
 
   private final double[] widening;
+  private final double[] points;
   private final double[] normals;
   private final double[] steps;
 
@@ -61,8 +66,9 @@ final class CovarianceAdaptation {
     factor = PackedLower.identity(n);
     widening = new double[n];
     Arrays.fill(widening, 1);
-    // One more vector for the evolution path, so that a covariance update is one pass.
+    points = new double[Math.multiplyExact(n, lambda)];
     normals = new double[Math.multiplyExact(n, lambda)];
+    // One more vector for the evolution path, so that a covariance update is one pass.
     steps = new double[Math.multiplyExact(n, lambda + 1)];
 
     int mu = lambda / 2;
@@ -100,6 +106,7 @@ final class CovarianceAdaptation {
       weights[i] = i < mu ? raw[i] / sumPlus : minus * raw[i] / sumMinus;
     }
     lazyGap = Math.max(1, (int) (0.5 / (n * (c1 + cMu))));
+    leastWholeDeviation = Math.min(0.2, muEff / n);
     marginQuantile =
         new NormalDistribution(null, 0, 1)
             .inverseCumulativeProbability(1 - Math.min(0.25, 1.0 / ((double) n * lambda)));
@@ -163,7 +170,7 @@ final class CovarianceAdaptation {
   }
 
   /**
-   * Draws the generation: lambda points, one after the other.
+   * Draws the generation: lambda points, one after the other, overwritten by the next call.
    *
    * @param draw fills a standard normal vector for a member of the generation
    */
@@ -171,7 +178,10 @@ final class CovarianceAdaptation {
     for (int i = 0; i < n; i++) {
       widening[i] = 1;
       if (coordinates.isWhole(i)) {
-        double wanted = coordinates.distanceToOtherValue(i, mean[i]) / marginQuantile;
+        double wanted =
+            Math.max(
+                coordinates.distanceToOtherValue(i, mean[i]) / marginQuantile,
+                leastWholeDeviation * coordinates.cell(i));
         widening[i] = Math.max(1, wanted / deviation(i));
       }
     }
@@ -179,7 +189,6 @@ final class CovarianceAdaptation {
       draw.fill(k, normals, k * n, n);
     }
     PackedLower.multiply(factor, n, normals, steps, lambda);
-    double[] points = new double[n * lambda];
     for (int k = 0; k < lambda; k++) {
       for (int i = 0; i < n; i++) {
         points[k * n + i] = mean[i] + sigma * widening[i] * steps[k * n + i];
@@ -199,7 +208,7 @@ final class CovarianceAdaptation {
    * @param ranked members, best first
    * @param scored how many of them have a score; the rest failed and rank last
    */
-  void update(int[] ranked, int scored) {
+  void update(GeneCoordinates coordinates, int[] ranked, int scored) {
     generation++;
     if (scored == 0) {
       return;
@@ -216,10 +225,11 @@ final class CovarianceAdaptation {
         whitened[i] += w[rank] * normals[at + i];
       }
     }
+    double[] shift = meanShift(coordinates, ranked, w, step);
     double pathGain = Math.sqrt(cSigma * (2 - cSigma) * muEffScored);
     double norm = 0;
     for (int i = 0; i < n; i++) {
-      mean[i] += sigma * widening[i] * step[i];
+      mean[i] += shift[i];
       pathSigma[i] = (1 - cSigma) * pathSigma[i] + pathGain * whitened[i];
       norm += pathSigma[i] * pathSigma[i];
     }
@@ -254,6 +264,23 @@ final class CovarianceAdaptation {
     if (generation - factorised >= lazyGap) {
       factorise();
     }
+  }
+
+  private double[] meanShift(GeneCoordinates coordinates, int[] ranked, double[] w, double[] step) {
+    double[] shift = new double[n];
+    for (int i = 0; i < n; i++) {
+      shift[i] = sigma * widening[i] * step[i];
+      if (coordinates.isWhole(i)) {
+        double value = coordinates.value(i, mean[i]);
+        for (int rank = 0; rank < lambda && w[rank] > 0; rank++) {
+          double point = points[ranked[rank] * n + i];
+          if (coordinates.value(i, point) != value) {
+            shift[i] += w[rank] * (coordinates.centred(i, point) - point);
+          }
+        }
+      }
+    }
+    return shift;
   }
 
   /**

@@ -67,7 +67,10 @@ final class GeneCoordinates {
   /** Returns the gene's value at a coordinate. */
   double value(int gene, double coordinate) {
     double x = bounded(gene, origin[gene] + unit[gene] * coordinate);
-    return whole[gene] ? Math.min(Math.max(Math.rint(x), low[gene] + 0.5), high[gene] - 0.5) : x;
+    // Adding 0 turns the -0 of rounding into 0.
+    return whole[gene]
+        ? Math.min(Math.max(Math.rint(x) + 0.0, low[gene] + 0.5), high[gene] - 0.5)
+        : x;
   }
 
   /** Returns the point at {@code coordinates[from..]}. */
@@ -103,6 +106,18 @@ final class GeneCoordinates {
     double below = value - 0.5 > low[gene] ? folded - (value - 0.5) : Double.POSITIVE_INFINITY;
     double above = value + 0.5 < high[gene] ? value + 0.5 - folded : Double.POSITIVE_INFINITY;
     return Math.max(0, Math.min(below, above)) / unit[gene];
+  }
+
+  /** Returns the coordinate, next to a given one, at the middle of the cell of its value. */
+  double centred(int gene, double coordinate) {
+    double p = origin[gene] + unit[gene] * coordinate;
+    double offset = (value(gene, coordinate) - fold(gene, p)) / unit[gene];
+    return runsBack(gene, p) ? coordinate - offset : coordinate + offset;
+  }
+
+  /** Returns the width of a whole number's cell in coordinates. */
+  double cell(int gene) {
+    return 1 / unit[gene];
   }
 
   private double bounded(int i, double p) {
@@ -143,5 +158,11 @@ final class GeneCoordinates {
       t += 2 * stretch;
     }
     return from + (t > stretch ? 2 * stretch - t : t);
+  }
+
+  private boolean runsBack(int i, double p) {
+    double from = low[i] - margin[i];
+    double stretch = high[i] + margin[i] - from;
+    return Math.floorMod((long) Math.floor((p - from) / stretch), 2L) == 1;
   }
 }

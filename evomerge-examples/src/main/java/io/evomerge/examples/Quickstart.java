@@ -150,6 +150,11 @@ final class Quickstart implements Callable<Integer> {
           print.println();
           print.println("Chosen by " + result.chosenBy() + "; " + result.stopDetail() + ".");
           writeSummary(folder.resolve("summary.json"), result, best, measured);
+          AccuracyChart chart = new AccuracyChart();
+          measured.forEach((name, report) -> chart.row(name, report, false));
+          chart.row("evolved", best, true);
+          Files.writeString(
+              folder.resolve("accuracy.svg"), chart.svg("Japanese word problems, 800 test items"));
           print.println("Merged model: " + merged.toAbsolutePath().normalize());
           print.flush();
         }

@@ -71,7 +71,12 @@ record Device(int cuda) {
       tryCuda(number);
       return new Device(number);
     } catch (OrtException | LinkageError e) {
-      LOG.info("CUDA device {} cannot be used, running on the CPU: {}", number, e.getMessage());
+      LOG.info(
+          "CUDA device {} cannot be used, running on the CPU: {}; CUDA needs the artifact"
+              + " onnxruntime_gpu, a driver, and CUDA 12's cublasLt, cublas, cudart and curand on"
+              + " the library path",
+          number,
+          e.getMessage());
       return CPU;
     }
   }

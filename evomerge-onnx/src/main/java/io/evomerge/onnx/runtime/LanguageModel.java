@@ -21,6 +21,9 @@ public interface LanguageModel {
   /**
    * Continues prompts greedily: always the most probable token, the smallest id among equals.
    *
+   * <p>A prompt with all tokens that may be written after it but the last must fit {@link
+   * DecoderConfig#maxPositions()}.
+   *
    * @param prompts token ids, each prompt with at least one
    * @param options when to stop
    * @return the new tokens per prompt, without the stop token
