@@ -528,7 +528,7 @@ public final class EvoMerge implements AutoCloseable {
         for (Model model : copy.sources) {
           open(model, "source", owned, problems).ifPresent(open::add);
         }
-        checkNames(open, problems);
+        checkNames(openBase, open, problems);
         if (copy.operator == null
             || copy.space == null
             || open.size() != copy.sources.size()
@@ -616,7 +616,8 @@ public final class EvoMerge implements AutoCloseable {
       }
     }
 
-    private static void checkNames(List<Checkpoint> open, List<String> problems) {
+    private static void checkNames(
+        Optional<Checkpoint> base, List<Checkpoint> open, List<String> problems) {
       Set<String> names = new HashSet<>();
       for (Checkpoint checkpoint : open) {
         if (!names.add(checkpoint.name())) {
@@ -624,6 +625,15 @@ public final class EvoMerge implements AutoCloseable {
               "two sources are named '"
                   + checkpoint.name()
                   + "': name them apart with source(name, path)");
+        }
+        // A base that is a source as well has one name and one path.
+        if (base.isPresent()
+            && base.get().name().equals(checkpoint.name())
+            && !base.get().location().equals(checkpoint.location())) {
+          problems.add(
+              "base and a source are both named '"
+                  + checkpoint.name()
+                  + "': name the source apart with source(name, path)");
         }
       }
     }

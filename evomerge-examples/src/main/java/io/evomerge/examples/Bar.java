@@ -13,6 +13,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
 final class Bar implements RunListener, AutoCloseable {
 
   private final ProgressBar bar;
+  private boolean finished;
 
   Bar(int evaluations) {
     bar =
@@ -43,7 +44,11 @@ final class Bar implements RunListener, AutoCloseable {
 
   /** Leaves the bar as it stands and gives the line back; idempotent. */
   void finish() {
-    bar.close();
+    // Closing a ProgressBar draws it once more, each time.
+    if (!finished) {
+      finished = true;
+      bar.close();
+    }
   }
 
   @Override

@@ -1,15 +1,19 @@
 package io.evomerge.examples;
 
 import io.evomerge.EvoMerge;
+import io.evomerge.candidate.CandidateModel;
 import io.evomerge.genome.ParameterSpace;
 import io.evomerge.merge.MergeOperators;
+import io.evomerge.recipe.RecipeFiles;
 import io.evomerge.result.EvolutionResult;
 import io.evomerge.run.EvolutionRun;
 import io.evomerge.run.Progress;
 import io.evomerge.run.StopCondition;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 
 /**
  * A search inside a host application: started in the background, watched, cancelled, awaited. No
@@ -38,6 +42,19 @@ public final class EmbedInYourApp implements AutoCloseable {
             .seed(7)
             .parallelism(2)
             .build();
+  }
+
+  /**
+   * Runs the search and prints the recipe that it found.
+   *
+   * @param args the folders of the base and of the sources
+   */
+  public static void main(String[] args) {
+    Path[] models = Stream.of(args).map(Path::of).toArray(Path[]::new);
+    Path[] sources = Arrays.copyOfRange(models, 1, models.length);
+    try (EmbedInYourApp app = new EmbedInYourApp(models[0], sources)) {
+      System.out.println(RecipeFiles.toYaml(app.start().join().best().recipe()));
+    }
   }
 
   /** Starts in the background. */
@@ -69,7 +86,7 @@ public final class EmbedInYourApp implements AutoCloseable {
    */
   record HeadNorm(double wanted) {
 
-    double distance(io.evomerge.candidate.CandidateModel candidate) {
+    double distance(CandidateModel candidate) {
       var head = candidate.weights().tensors().get("lm_head.weight").floats();
       double squares = 0;
       while (head.hasRemaining()) {

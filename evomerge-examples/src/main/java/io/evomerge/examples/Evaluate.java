@@ -74,6 +74,7 @@ final class Evaluate implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    Main.requireAtLeastOne(spec, "--max-new-tokens", maxNewTokens);
     AnswerCheck check =
         answer == Answer.NUMBER ? AnswerCheck.lastNumber() : AnswerCheck.normalizedText();
     check =

@@ -2,13 +2,15 @@ package io.evomerge.examples;
 
 import io.evomerge.exception.EvoMergeException;
 import java.io.IOException;
-import java.io.PrintStream;
+import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.FileSystemException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.HelpCommand;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 
 /** Starts one of the example programs. */
@@ -35,11 +37,11 @@ public final class Main {
    */
   public static void main(String[] args) {
     // Answers are Japanese whatever the terminal's locale says.
-    System.setOut(new PrintStream(System.out, true, StandardCharsets.UTF_8));
-    System.setErr(new PrintStream(System.err, true, StandardCharsets.UTF_8));
+    PrintWriter out = new PrintWriter(System.out, true, StandardCharsets.UTF_8);
+    PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
     int code;
     try (Interruption interruption = Interruption.ofThisThread()) {
-      code = run(args);
+      code = run(out, err, args);
       if (interruption.happened()) {
         return;
       }
@@ -52,12 +54,16 @@ public final class Main {
   /**
    * Runs a program in this process.
    *
+   * @param out for results
+   * @param err for errors
    * @param args see {@code --help}
    * @return the exit code
    */
-  static int run(String... args) {
+  static int run(PrintWriter out, PrintWriter err, String... args) {
     Main main = new Main();
     CommandLine line = new CommandLine(main);
+    line.setOut(out);
+    line.setErr(err);
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExecutionExceptionHandler(
         (e, command, parsed) -> {
@@ -68,6 +74,14 @@ public final class Main {
           return 1;
         });
     return line.execute(args);
+  }
+
+  /** Refuses a number on the command line, as picocli refuses what is no number. */
+  static void requireAtLeastOne(CommandSpec spec, String option, int value) {
+    if (value < 1) {
+      throw new ParameterException(
+          spec.commandLine(), option + ": got " + value + ", wanted at least 1");
+    }
   }
 
   private static boolean isExpected(Exception e) {

@@ -35,6 +35,7 @@ final class Merge implements Callable<Integer> {
 
   @Override
   public Integer call() throws Exception {
+    Main.requireAtLeastOne(spec, "--parallelism", parallelism);
     MergeRecipe recipe = RecipeFiles.read(config);
     MergedModelWriter.builder().parallelism(parallelism).build().write(recipe, out);
     spec.commandLine().getOut().println("Merged model: " + out.toAbsolutePath().normalize());

@@ -69,6 +69,11 @@ final class Quickstart implements Callable<Integer> {
           "Folder for journal, merged model and report. Default: a new ./" + DEFAULT_OUT + "[-N].")
   private @Nullable Path out;
 
+  @Option(
+      names = "--items",
+      description = "Only so many items of each split, for a quick look. Default: all.")
+  private @Nullable Integer items;
+
   @Option(names = "--resume", description = "Go on with the search in the --out folder.")
   private boolean resume;
 
@@ -76,14 +81,19 @@ final class Quickstart implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
+    Main.requireAtLeastOne(spec, "--evaluations", evaluations);
+    Main.requireAtLeastOne(spec, "--parallelism", parallelism);
+    if (items != null) {
+      Main.requireAtLeastOne(spec, "--items", items);
+    }
     PrintWriter print = spec.commandLine().getOut();
     Path folder = folder();
     Path zoo = Zoo.folder();
     TextTask task = Zoo.japaneseMath();
     try (OnnxBackend backend = OnnxBackend.auto();
-        TextEvaluator train = task.split("train").on(backend);
-        TextEvaluator valid = task.split("valid").on(backend);
-        TextEvaluator test = task.split("test").on(backend)) {
+        TextEvaluator train = part(task, "train").on(backend);
+        TextEvaluator valid = part(task, "valid").on(backend);
+        TextEvaluator test = part(task, "test").on(backend)) {
 
       print.println("Japanese word problems; right = right number, answered in Japanese");
       print.println("Sources, on 'valid':");
@@ -188,6 +198,11 @@ final class Quickstart implements Callable<Integer> {
         .build();
   }
 
+  private TextTask part(TextTask task, String split) {
+    TextTask part = task.split(split);
+    return items == null ? part : part.limit(items);
+  }
+
   private Path folder() throws IOException {
     Path chosen = out != null ? out : Path.of(DEFAULT_OUT);
     if (resume) {
@@ -244,7 +259,7 @@ final class Quickstart implements Callable<Integer> {
   private MergeRecipe bestOfGrid(EvoMerge plain, TextTask task, OnnxBackend backend) {
     MergeRecipe best = plain.template();
     double bestScore = -1;
-    try (TextEvaluator some = task.split("train").limit(GRID_ITEMS).on(backend)) {
+    try (TextEvaluator some = part(task, "train").limit(GRID_ITEMS).on(backend)) {
       for (double first : GRID) {
         for (double second : GRID) {
           for (double third : GRID) {
