@@ -21,6 +21,7 @@ import io.evomerge.genome.Gene;
 import io.evomerge.genome.ParameterSpace;
 import io.evomerge.genome.ParameterSpec;
 import io.evomerge.genome.Semantics;
+import io.evomerge.internal.version.Version;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperators;
 import io.evomerge.merge.TensorMerge;
