@@ -53,7 +53,7 @@ final class Quickstart implements Callable<Integer> {
   private static final int GRID_ITEMS = 160;
 
   @Option(names = "--evaluations", description = "Trials of the search. Default: ${DEFAULT-VALUE}.")
-  private int evaluations = 560;
+  private int evaluations = 600;
 
   @Option(names = "--seed", description = "Default: ${DEFAULT-VALUE}.")
   private long seed = 1;
