@@ -55,7 +55,7 @@ import org.openjdk.jmh.annotations.Warmup;
 @OutputTimeUnit(TimeUnit.MILLISECONDS)
 @Fork(1)
 @Warmup(iterations = 2, time = 1)
-@Measurement(iterations = 3, time = 2)
+@Measurement(iterations = 4, time = 1)
 @State(Scope.Benchmark)
 public class CandidateBenchmark {
 
@@ -75,7 +75,7 @@ public class CandidateBenchmark {
   private CandidateAssembler uncached;
   private OnnxBackend backend;
   private TextEvaluator train;
-  private final Map<Integer, Double> scores = new ConcurrentHashMap<>();
+  private final Map<MergeRecipe, Double> scores = new ConcurrentHashMap<>();
 
   /** Opens the models and verifies what will be timed. */
   @Setup
@@ -202,7 +202,7 @@ public class CandidateBenchmark {
 
   private double evaluate(CandidateModel candidate) throws IOException {
     double score = train.evaluate(candidate).score();
-    Double before = scores.putIfAbsent(candidate.recipe().hashCode(), score);
+    Double before = scores.putIfAbsent(candidate.recipe(), score);
     require(before == null || before == score, "score " + score + " was " + before);
     return score;
   }

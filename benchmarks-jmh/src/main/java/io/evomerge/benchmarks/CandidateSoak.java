@@ -4,6 +4,7 @@ import io.evomerge.EvoMerge;
 import io.evomerge.candidate.CandidateAssembler;
 import io.evomerge.candidate.CandidateModel;
 import io.evomerge.candidate.WeightStore;
+import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.genome.Genome;
 import io.evomerge.genome.ParameterSpace;
 import io.evomerge.merge.MergeOperator;
@@ -97,7 +98,7 @@ final class CandidateSoak {
         EvoMerge search =
             EvoMerge.builder()
                 .base(zoo.base())
-                .sources(zoo.sources().toArray(new io.evomerge.checkpoint.Checkpoint[0]))
+                .sources(zoo.sources().toArray(new Checkpoint[0]))
                 .operator(MergeOperators.ties())
                 .searchSpace(ParameterSpace.perLayer())
                 .optimizer(Optimizers.cmaEs())

@@ -2,10 +2,13 @@ package io.evomerge.candidate;
 
 import io.evomerge.tensor.TensorBuffer;
 import io.evomerge.tensor.TensorInfo;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The memory of one worker: a float32 buffer per tensor of the model, overwritten by one candidate
@@ -17,7 +20,7 @@ import java.util.Map;
 public final class WeightStore implements AutoCloseable {
 
   private final Map<String, TensorBuffer> tensors;
-  private final java.util.List<Runnable> onClose = new java.util.ArrayList<>();
+  private final List<Runnable> onClose = new ArrayList<>();
   private boolean closed;
 
   private WeightStore(Map<String, TensorBuffer> tensors) {
@@ -61,16 +64,33 @@ public final class WeightStore implements AutoCloseable {
     onClose.add(action);
   }
 
-  /** Releases what was registered; idempotent. The memory goes when nothing refers to it. */
+  /**
+   * Releases what was registered, all of it even if an action throws; then the first exception is
+   * thrown. Idempotent. The memory goes when nothing refers to it.
+   */
   @Override
-  public synchronized void close() {
-    if (closed) {
-      return;
+  public void close() {
+    List<Runnable> actions;
+    synchronized (this) {
+      closed = true;
+      actions = new ArrayList<>(onClose);
+      onClose.clear();
     }
-    closed = true;
-    for (int i = onClose.size() - 1; i >= 0; i--) {
-      onClose.get(i).run();
+    // Outside the lock: an action may wait for a thread that asks this store for its tensors.
+    @Nullable RuntimeException failure = null;
+    for (int i = actions.size() - 1; i >= 0; i--) {
+      try {
+        actions.get(i).run();
+      } catch (RuntimeException e) {
+        if (failure == null) {
+          failure = e;
+        } else {
+          failure.addSuppressed(e);
+        }
+      }
     }
-    onClose.clear();
+    if (failure != null) {
+      throw failure;
+    }
   }
 }

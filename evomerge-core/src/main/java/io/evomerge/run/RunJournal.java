@@ -277,9 +277,9 @@ final class RunJournal implements AutoCloseable {
     one.put("items", digits.toString());
   }
 
-  /** Returns a trial, if it is here. */
-  @Nullable Trial trial(long id, Genome genome, String digest) {
-    Trial trial = trials.get(id);
+  /** Takes a trial out, if it is here: the search asks for each once, and scores may be large. */
+  @Nullable Trial takeTrial(long id, Genome genome, String digest) {
+    Trial trial = trials.remove(id);
     if (trial == null) {
       return null;
     }
@@ -306,7 +306,7 @@ final class RunJournal implements AutoCloseable {
     return elapsedMillis;
   }
 
-  /** Returns the number of trials that are here. */
+  /** Returns the number of trials that are here and were not taken. */
   int size() {
     return trials.size();
   }

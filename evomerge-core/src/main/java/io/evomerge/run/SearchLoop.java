@@ -194,7 +194,7 @@ final class SearchLoop {
     String digest = recipe.digest();
     open.put(proposal.id(), new Open(proposal, digest));
     RunJournal.Trial known =
-        journal == null ? null : journal.trial(proposal.id(), proposal.genome(), digest);
+        journal == null ? null : journal.takeTrial(proposal.id(), proposal.genome(), digest);
     if (known != null) {
       replayed++;
       boolean seen = scored.containsKey(digest);

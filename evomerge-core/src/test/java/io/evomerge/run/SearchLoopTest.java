@@ -308,9 +308,9 @@ class SearchLoopTest {
       journal.addFinal("d1", TrialTask.Data.VALIDATION, graded, 12);
     }
     try (RunJournal journal = RunJournal.open(folder, settings)) {
-      assertThat(journal.trial(0, genome, "d0").outcome()).isEqualTo(binary);
-      assertThat(journal.trial(1, genome, "d1").outcome()).isEqualTo(graded);
-      assertThat(journal.trial(2, genome, "d2").outcome())
+      assertThat(journal.takeTrial(0, genome, "d0").outcome()).isEqualTo(binary);
+      assertThat(journal.takeTrial(1, genome, "d1").outcome()).isEqualTo(graded);
+      assertThat(journal.takeTrial(2, genome, "d2").outcome())
           .isEqualTo(new Outcome.Failed("no\nluck"));
       assertThat(journal.finalEvaluation("d1", TrialTask.Data.VALIDATION)).isEqualTo(graded);
       assertThat(journal.finalEvaluation("d1", TrialTask.Data.SEARCH)).isNull();
