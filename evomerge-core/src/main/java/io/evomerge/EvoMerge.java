@@ -155,7 +155,7 @@ public final class EvoMerge implements AutoCloseable {
    * Writes the merged model as a complete Hugging Face folder, with {@code recipe.yaml} beside it.
    *
    * @param recipe over the sources of this search
-   * @param folder must not exist or be empty; its parent must exist
+   * @param folder must not exist or be empty; parents are created
    * @throws IOException if it cannot be written; then nothing is left behind
    */
   public void write(MergeRecipe recipe, Path folder) throws IOException {
@@ -651,7 +651,8 @@ public final class EvoMerge implements AutoCloseable {
         owned.add(checkpoint);
         return Optional.of(checkpoint);
       } catch (IOException | EvoMergeException e) {
-        problems.add(role + " " + model.path() + ": " + e.getMessage());
+        String what = e.getMessage() == null ? e.toString() : e.getMessage();
+        problems.add(role + " " + model.path() + ": " + what);
         return Optional.empty();
       }
     }

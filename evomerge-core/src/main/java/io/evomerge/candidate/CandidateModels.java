@@ -1,6 +1,7 @@
 package io.evomerge.candidate;
 
 import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.exception.CheckpointException;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.TensorBuffer;
 import io.evomerge.tensor.TensorInfo;
@@ -29,9 +30,16 @@ public final class CandidateModels {
    * Loads a model into memory of its own, which the caller closes: {@code model.weights().close()}.
    *
    * @param checkpoint open; not needed any more when this returns
+   * @throws CheckpointException if a weight is NaN or infinite; the message names its tensor
    */
   public static CandidateModel load(Checkpoint checkpoint) {
-    return load(checkpoint, newStore(checkpoint));
+    WeightStore store = newStore(checkpoint);
+    try {
+      return load(checkpoint, store);
+    } catch (RuntimeException e) {
+      store.close();
+      throw e;
+    }
   }
 
   /**
@@ -40,6 +48,7 @@ public final class CandidateModels {
    * @param checkpoint open; not needed any more when this returns
    * @param store from {@link #newStore} of a model with the same tensors; overwritten
    * @throws IllegalArgumentException if the store has other tensors or shapes
+   * @throws CheckpointException if a weight is NaN or infinite; the message names its tensor
    */
   public static CandidateModel load(Checkpoint checkpoint, WeightStore store) {
     List<TensorInfo> weights = weights(checkpoint);
@@ -62,6 +71,7 @@ public final class CandidateModels {
       for (long at = 0; at < info.elementCount(); at += BLOCK) {
         int count = (int) Math.min(BLOCK, info.elementCount() - at);
         view.readFloats(at, block, 0, count);
+        requireFinite(checkpoint, info, at, block, count);
         buffer.writeFloats(at, block, 0, count);
       }
     }
@@ -72,6 +82,24 @@ public final class CandidateModels {
         checkpoint.layout(),
         store,
         MergeInputs.tokenizerFolder(checkpoint));
+  }
+
+  private static void requireFinite(
+      Checkpoint checkpoint, TensorInfo info, long at, float[] block, int count) {
+    for (int i = 0; i < count; i++) {
+      if (!Float.isFinite(block[i])) {
+        throw new CheckpointException(
+            "tensor '"
+                + info.name()
+                + "' of '"
+                + checkpoint.name()
+                + "' has "
+                + block[i]
+                + " at element "
+                + (at + i)
+                + "; only finite weights can be run. Download or write the model again");
+      }
+    }
   }
 
   private static List<TensorInfo> weights(Checkpoint checkpoint) {

@@ -228,6 +228,12 @@ final class StagedTarget implements AutoCloseable {
     }
   }
 
+  private static String size(long bytes) {
+    return bytes < 1_000_000_000
+        ? String.format(Locale.ROOT, "%.2f MB", bytes / 1e6)
+        : String.format(Locale.ROOT, "%.2f GB", bytes / 1e9);
+  }
+
   private void checkSpace(long bytes) throws IOException {
     long free = Files.getFileStore(target.getParent()).getUsableSpace();
     if (free < bytes) {
@@ -236,10 +242,9 @@ final class StagedTarget implements AutoCloseable {
           null,
           String.format(
               Locale.ROOT,
-              "the model takes %.2f GB, but only %.2f GB are free: free some space or choose"
-                  + " another disk",
-              bytes / 1e9,
-              free / 1e9));
+              "the model takes %s, but only %s are free: free some space or choose another disk",
+              size(bytes),
+              size(free)));
     }
   }
 

@@ -3,15 +3,35 @@ package io.evomerge.candidate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.checkpoint.TestCheckpoints;
+import io.evomerge.exception.CheckpointException;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import java.nio.file.Path;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CandidateModelsTest {
+
+  @Test
+  void aWeightThatIsNotFiniteIsNamed(@TempDir Path folder) throws Exception {
+    Path model = folder.resolve("broken");
+    TestCheckpoints.write(
+        model,
+        Map.of("a", new float[] {1, 2}, "b", new float[] {1, 2, Float.NaN}),
+        Map.of(),
+        DType.BF16,
+        JsonNodeFactory.instance.objectNode());
+    try (Checkpoint checkpoint = Checkpoints.open(model)) {
+      assertThatThrownBy(() -> CandidateModels.load(checkpoint))
+          .isInstanceOf(CheckpointException.class)
+          .hasMessageContaining("tensor 'b' of 'broken' has NaN at element 2");
+    }
+  }
 
   @Test
   void aStoredModelIsACandidateOfItsOwn(@TempDir Path folder) throws Exception {

@@ -13,7 +13,7 @@ import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class CheckpointFormatTest {
+class CheckpointFormatTest extends CheckpointFormatContract {
 
   /** A format of another module: a file that holds the path of a folder. */
   public static final class Text implements CheckpointFormat {
@@ -35,6 +35,17 @@ class CheckpointFormatTest {
   }
 
   @TempDir Path root;
+
+  @Override
+  protected CheckpointFormat format() {
+    return new Text();
+  }
+
+  @Override
+  protected Path write(Path folder) throws IOException {
+    TestCheckpoints.writeLlama(folder.resolve("model"), 1, 4, DType.F16, 1);
+    return Files.writeString(folder.resolve("here.path"), "model");
+  }
 
   @Test
   void aFormatOfAnotherModuleIsFound() throws IOException {

@@ -13,6 +13,8 @@ import io.evomerge.onnx.language.Language;
 import io.evomerge.onnx.language.TextEvaluator;
 import io.evomerge.onnx.language.TextTask;
 import io.evomerge.onnx.runtime.OnnxBackend;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -75,6 +77,9 @@ final class Evaluate implements Callable<Integer> {
   @Override
   public Integer call() throws Exception {
     Main.requireAtLeastOne(spec, "--max-new-tokens", maxNewTokens);
+    if (Files.isDirectory(task)) {
+      throw new FileSystemException(task.toString(), null, "is a folder, wanted a task file");
+    }
     AnswerCheck check =
         answer == Answer.NUMBER ? AnswerCheck.lastNumber() : AnswerCheck.normalizedText();
     check =

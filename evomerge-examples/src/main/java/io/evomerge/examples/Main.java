@@ -1,5 +1,6 @@
 package io.evomerge.examples;
 
+import io.evomerge.EvoMerge;
 import io.evomerge.exception.EvoMergeException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -64,9 +65,17 @@ public final class Main {
     CommandLine line = new CommandLine(main);
     line.setOut(out);
     line.setErr(err);
+    String version = EvoMerge.class.getPackage().getImplementationVersion();
+    String known = "EvoMerge " + (version == null ? "development version" : version);
+    line.getCommandSpec().version(known);
+    line.getSubcommands().values().forEach(sub -> sub.getCommandSpec().version(known));
     line.setCaseInsensitiveEnumValuesAllowed(true);
     line.setExecutionExceptionHandler(
         (e, command, parsed) -> {
+          if (Thread.currentThread().isInterrupted()) {
+            command.getErr().println("Interrupted.");
+            return 130;
+          }
           if (main.stacktrace || !isExpected(e)) {
             e.printStackTrace(command.getErr());
           }

@@ -18,6 +18,7 @@ import io.evomerge.result.StopReason;
 import io.evomerge.run.StopCondition;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -224,7 +225,15 @@ final class Quickstart implements Callable<Integer> {
       throw new FileAlreadyExistsException(
           chosen.toString(), null, "it is not empty; choose another --out, or go on with --resume");
     }
+    boolean isNew = !Files.exists(chosen);
     Files.createDirectories(chosen);
+    if (!Files.isWritable(chosen)) {
+      throw new AccessDeniedException(chosen.toString(), null, "it cannot be written to");
+    }
+    if (isNew) {
+      // The journal makes it again; a program that ends before leaves nothing behind.
+      Files.delete(chosen);
+    }
     return chosen;
   }
 

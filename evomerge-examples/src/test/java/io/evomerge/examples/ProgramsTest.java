@@ -163,6 +163,43 @@ class ProgramsTest {
   }
 
   @Test
+  void aFolderInPlaceOfATaskIsRefused() {
+    Ran ran = run("evaluate", ZOO.resolve("math-en"), root);
+    assertThat(ran.code()).isEqualTo(1);
+    assertThat(ran.err()).startsWith("error: " + root + ": is a folder").hasLineCount(1);
+  }
+
+  @Test
+  void aModelWithWeightsThatAreNotNumbersIsRefused() throws IOException {
+    Path weights = copyOf("math-en").resolve("model.safetensors");
+    byte[] bytes = Files.readAllBytes(weights);
+    // The last element of the last tensor, a bfloat16, little-endian.
+    bytes[bytes.length - 2] = (byte) 0xc0;
+    bytes[bytes.length - 1] = 0x7f;
+    Files.write(weights, bytes);
+    Ran ran = run("evaluate", weights.getParent(), task("en_math.jsonl", 1));
+    assertThat(ran.code()).isEqualTo(1);
+    assertThat(ran.err()).startsWith("error: tensor '").contains("has NaN").hasLineCount(1);
+  }
+
+  @Test
+  void anInterruptIsReportedAsOneAndLeavesNothing() throws IOException {
+    Path recipe = recipe("ties");
+    Thread.currentThread().interrupt();
+    Ran ran = run("merge", recipe, root.resolve("out"));
+    assertThat(Thread.interrupted()).isTrue();
+    assertThat(ran.code()).isEqualTo(130);
+    assertThat(ran.err()).isEqualToIgnoringNewLines("Interrupted.");
+    assertThat(left()).containsExactly(Path.of("recipe.yaml"));
+  }
+
+  @Test
+  void theVersionIsPrinted() {
+    assertThat(run("--version").out()).startsWith("EvoMerge ");
+    assertThat(run("merge", "--version").out()).startsWith("EvoMerge ");
+  }
+
+  @Test
   void anArchitectureThatCannotRunIsNamed() throws IOException {
     Path model = copyOf("math-en");
     Path config = model.resolve("config.json");
