@@ -5,6 +5,7 @@ import io.evomerge.candidate.MergedModelWriter;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.EvoMergeException;
 import io.evomerge.fitness.Direction;
@@ -159,9 +160,22 @@ public final class EvoMerge implements AutoCloseable {
    * @throws IOException if it cannot be written; then nothing is left behind
    */
   public void write(MergeRecipe recipe, Path folder) throws IOException {
+    write(recipe, folder, WriteOptions.defaults());
+  }
+
+  /**
+   * Writes the merged model as a complete Hugging Face folder, with {@code recipe.yaml} beside it.
+   *
+   * @param recipe over the sources of this search
+   * @param folder parents are created
+   * @param options size of shards, and whether a model that is there is replaced
+   * @throws IOException if it cannot be written; then nothing is left behind, or the old model
+   */
+  public void write(MergeRecipe recipe, Path folder, WriteOptions options) throws IOException {
     MergedModelWriter.builder()
         .operator(assembler.operator())
         .parallelism(settings.parallelism)
+        .writeOptions(options)
         .build()
         .write(recipe, base, sources, folder);
   }
