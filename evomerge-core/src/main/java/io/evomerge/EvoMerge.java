@@ -41,6 +41,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -215,7 +216,8 @@ public final class EvoMerge implements AutoCloseable {
     all.put("dtype", template.dtype().map(DType::name).orElse("of the sources"));
     settings.space.settings().forEach((name, value) -> all.put("space." + name, value));
     all.put("optimizer", settings.optimizer.name());
-    settings.optimizer.settings().forEach((name, value) -> all.put("optimizer." + name, value));
+    new TreeMap<>(settings.optimizer.settings())
+        .forEach((name, value) -> all.put("optimizer." + name, value));
     for (Objective objective : settings.objectives) {
       all.put(
           "objective." + objective.name(),
