@@ -5,6 +5,7 @@ import io.evomerge.candidate.MergedModelWriter;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.EvoMergeException;
 import io.evomerge.fitness.Direction;
@@ -40,6 +41,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -159,9 +161,22 @@ public final class EvoMerge implements AutoCloseable {
    * @throws IOException if it cannot be written; then nothing is left behind
    */
   public void write(MergeRecipe recipe, Path folder) throws IOException {
+    write(recipe, folder, WriteOptions.defaults());
+  }
+
+  /**
+   * Writes the merged model as a complete Hugging Face folder, with {@code recipe.yaml} beside it.
+   *
+   * @param recipe over the sources of this search
+   * @param folder parents are created
+   * @param options size of shards, and whether a model that is there is replaced
+   * @throws IOException if it cannot be written; then nothing is left behind, or the old model
+   */
+  public void write(MergeRecipe recipe, Path folder, WriteOptions options) throws IOException {
     MergedModelWriter.builder()
         .operator(assembler.operator())
         .parallelism(settings.parallelism)
+        .writeOptions(options)
         .build()
         .write(recipe, base, sources, folder);
   }
@@ -201,7 +216,8 @@ public final class EvoMerge implements AutoCloseable {
     all.put("dtype", template.dtype().map(DType::name).orElse("of the sources"));
     settings.space.settings().forEach((name, value) -> all.put("space." + name, value));
     all.put("optimizer", settings.optimizer.name());
-    settings.optimizer.settings().forEach((name, value) -> all.put("optimizer." + name, value));
+    new TreeMap<>(settings.optimizer.settings())
+        .forEach((name, value) -> all.put("optimizer." + name, value));
     for (Objective objective : settings.objectives) {
       all.put(
           "objective." + objective.name(),

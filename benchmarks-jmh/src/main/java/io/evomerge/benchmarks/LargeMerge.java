@@ -257,7 +257,15 @@ final class LargeMerge {
     if (withBase) {
       recipe.base(base.ref());
     }
-    parameters(sources).forEach((name, values) -> recipe.perSource(name, values));
+    parameters(sources)
+        .forEach(
+            (name, values) -> {
+              if (values.length == 1) {
+                recipe.parameter(name, values[0]);
+              } else {
+                recipe.perSource(name, values);
+              }
+            });
     dtype.ifPresent(recipe::dtype);
     return recipe.build();
   }
@@ -267,6 +275,8 @@ final class LargeMerge {
         Map.of(
             "weight",
             new double[] {0.6, 0.9},
+            "t",
+            new double[] {0.3},
             "density",
             sources.stream().mapToDouble(source -> DENSITIES.get(source.name())).toArray());
     Map<String, double[]> known = new HashMap<>(all);

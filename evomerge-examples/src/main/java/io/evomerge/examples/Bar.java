@@ -31,7 +31,7 @@ final class Bar implements RunListener, AutoCloseable {
     bar.setExtraMessage(
         String.format(
             Locale.ROOT,
-            " log-likelihood: best %.3f mean %.3f; %.1f/s",
+            " best %.3f mean %.3f %.1f/s",
             progress.best().orElse(Double.NaN),
             progress.recentMean().orElse(Double.NaN),
             progress.evaluationsPerSecond()));

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.evomerge.EvoMerge;
+import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.fitness.PairedComparison;
 import io.evomerge.genome.ParameterSpace;
 import io.evomerge.merge.MergeOperators;
@@ -22,10 +23,12 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -89,7 +92,6 @@ final class Quickstart implements Callable<Integer> {
     }
     PrintWriter print = spec.commandLine().getOut();
     Path folder = folder();
-    Path zoo = Zoo.folder();
     TextTask task = Zoo.japaneseMath();
     try (OnnxBackend backend = OnnxBackend.auto();
         TextEvaluator likelihood = part(task, "train").scoredByLogLikelihood().on(backend);
@@ -97,31 +99,27 @@ final class Quickstart implements Callable<Integer> {
         TextEvaluator test = part(task, "test").on(backend)) {
 
       print.println("Japanese word problems; right = right number, answered in Japanese");
-      print.println("Sources, on 'valid':");
-      Map<String, MergeRecipe> sources = new LinkedHashMap<>();
-      Map<String, MergeRecipe> untuned = new LinkedHashMap<>();
-      EvoMerge.Builder arithmetic =
-          EvoMerge.builder()
-              .base(zoo.resolve("base"))
-              .sources(SOURCES.stream().map(zoo::resolve).toArray(Path[]::new))
-              .operator(MergeOperators.taskArithmetic())
-              .searchSpace(ParameterSpace.perModel())
-              .maximize("accuracy", valid)
-              .parallelism(parallelism);
-      try (EvoMerge plain = arithmetic.build()) {
-        sources.put("base", weights(plain.template(), 0, 0, 0));
-        sources.put("math-en", weights(plain.template(), 1, 0, 0));
-        sources.put("math-en-2", weights(plain.template(), 0, 1, 0));
-        sources.put("ja", weights(plain.template(), 0, 0, 1));
+      try (EvoMerge plain = plainMerges(valid)) {
+        Map<String, MergeRecipe> sources = sources(plain);
+        print.println("Sources, on 'valid':");
         sources.forEach(
             (name, recipe) ->
                 print.printf(
-                    Locale.ROOT, "  %-10s %s%n", name, Table.percent(items(plain, recipe, valid))));
+                    Locale.ROOT,
+                    "  %-10s %s%n",
+                    name,
+                    Table.percent(report(plain, recipe, valid).itemScores())));
         print.println();
-        print.flush();
-
         try (Bar bar = new Bar(evaluations);
             EvoMerge search = search(likelihood, valid, folder.resolve("journal"), bar)) {
+          print.printf(
+              Locale.ROOT,
+              "Evolving a TIES merge of %s over base: %d weights, %d trials.%n"
+                  + "Fitness: mean log-likelihood of the 'train' answers; 'valid' chooses.%n",
+              String.join(", ", SOURCES),
+              search.space().dimension(),
+              evaluations);
+          print.flush();
           EvolutionResult result = search.run();
           bar.finish();
           if (result.stopReason() == StopReason.CANCELLED) {
@@ -135,43 +133,63 @@ final class Quickstart implements Callable<Integer> {
           }
           MergeRecipe evolved = result.best().recipe();
           Path merged = folder.resolve("merged");
-          if (!Files.exists(merged)) {
-            search.write(evolved, merged);
-          }
+          // A resumed search may have found something better than the model of its first part.
+          search.write(evolved, merged, WriteOptions.defaults().withOverwrite(true));
 
-          untuned.put("plain average", weights(plain.template(), 1 / 3.0, 1 / 3.0, 1 / 3.0));
-          untuned.put("task arithmetic, all weights 1", weights(plain.template(), 1, 1, 1));
-          untuned.put("best of a grid of 64 weights", bestOfGrid(plain, task, backend));
+          Map<String, EvaluationReport> measured = new LinkedHashMap<>();
+          sources.forEach((name, recipe) -> measured.put(name, report(plain, recipe, test)));
+          Map<String, MergeRecipe> untuned = untuned(plain, task, backend);
+          untuned.forEach((name, recipe) -> measured.put(name, report(plain, recipe, test)));
+          EvaluationReport best = report(search, evolved, test);
 
           print.println("On the untouched 'test' items:");
           Table table = new Table();
-          Map<String, EvaluationReport> measured = new LinkedHashMap<>();
-          for (Map<String, MergeRecipe> group : List.of(sources, untuned)) {
-            group.forEach((name, recipe) -> measured.put(name, report(plain, recipe, test)));
-          }
-          EvaluationReport best = report(search, evolved, test);
           measured.forEach(table::row);
           table.row("evolved (" + result.best().origin() + ")", best);
           table.lines().forEach(print::println);
           print.println();
-          String strongest = strongest(measured, sources.keySet());
-          compare(print, best, strongest, measured.get(strongest));
-          String strongestMerge = strongest(measured, untuned.keySet());
-          compare(print, best, strongestMerge, measured.get(strongestMerge));
+          compare(print, best, measured, sources.keySet());
+          compare(print, best, measured, untuned.keySet());
           print.println();
           print.println("Chosen by " + result.chosenBy() + "; " + result.stopDetail() + ".");
           writeSummary(folder.resolve("summary.json"), result, best, measured);
-          AccuracyChart chart = new AccuracyChart();
-          measured.forEach((name, report) -> chart.row(name, report, false));
-          chart.row("evolved", best, true);
-          Files.writeString(
-              folder.resolve("accuracy.svg"), chart.svg("Japanese word problems, 800 test items"));
+          writeChart(folder.resolve("accuracy.svg"), best, measured);
           print.println("Merged model: " + merged.toAbsolutePath().normalize());
           print.flush();
         }
       }
     }
     return 0;
+  }
+
+  /** Sources and merges without evolution, all of them by task arithmetic. */
+  private EvoMerge plainMerges(TextEvaluator valid) {
+    Path zoo = Zoo.folder();
+    return EvoMerge.builder()
+        .base(zoo.resolve("base"))
+        .sources(SOURCES.stream().map(zoo::resolve).toArray(Path[]::new))
+        .operator(MergeOperators.taskArithmetic())
+        .searchSpace(ParameterSpace.perModel())
+        .maximize("accuracy", valid)
+        .parallelism(parallelism)
+        .build();
+  }
+
+  private static Map<String, MergeRecipe> sources(EvoMerge plain) {
+    Map<String, MergeRecipe> sources = new LinkedHashMap<>();
+    sources.put("base", weights(plain.template(), 0, 0, 0));
+    sources.put("math-en", weights(plain.template(), 1, 0, 0));
+    sources.put("math-en-2", weights(plain.template(), 0, 1, 0));
+    sources.put("ja", weights(plain.template(), 0, 0, 1));
+    return sources;
+  }
+
+  private Map<String, MergeRecipe> untuned(EvoMerge plain, TextTask task, OnnxBackend backend) {
+    Map<String, MergeRecipe> untuned = new LinkedHashMap<>();
+    untuned.put("plain average", weights(plain.template(), 1 / 3.0, 1 / 3.0, 1 / 3.0));
+    untuned.put("task arithmetic, all weights 1", weights(plain.template(), 1, 1, 1));
+    untuned.put("best of a grid of 64 weights", bestOfGrid(plain, task, backend));
+    return untuned;
   }
 
   /**
@@ -265,10 +283,6 @@ final class Quickstart implements Callable<Integer> {
     return report[0];
   }
 
-  private static double[] items(EvoMerge search, MergeRecipe recipe, TextEvaluator evaluator) {
-    return report(search, recipe, evaluator).itemScores();
-  }
-
   /** Uniform weights, chosen on part of the search data: what a patient person would try. */
   private MergeRecipe bestOfGrid(EvoMerge plain, TextTask task, OnnxBackend backend) {
     MergeRecipe best = plain.template();
@@ -290,15 +304,16 @@ final class Quickstart implements Callable<Integer> {
     return best;
   }
 
-  private static String strongest(
-      Map<String, EvaluationReport> measured, java.util.Collection<String> among) {
-    return among.stream()
-        .max(java.util.Comparator.comparingDouble(name -> measured.get(name).accuracy()))
-        .orElseThrow();
-  }
-
   private static void compare(
-      PrintWriter print, EvaluationReport evolved, String name, EvaluationReport other) {
+      PrintWriter print,
+      EvaluationReport evolved,
+      Map<String, EvaluationReport> measured,
+      Set<String> among) {
+    String name =
+        among.stream()
+            .max(Comparator.comparingDouble(each -> measured.get(each).accuracy()))
+            .orElseThrow();
+    EvaluationReport other = measured.get(name);
     print.println("Evolved against " + name + ", item by item:");
     line(print, "accuracy", PairedComparison.of(evolved.itemScores(), other.itemScores()));
     line(print, "answer_only", PairedComparison.of(Table.right(evolved), Table.right(other)));
@@ -338,6 +353,16 @@ final class Quickstart implements Callable<Integer> {
     ObjectNode environment = root.putObject("environment");
     result.provenance().environment().forEach(environment::put);
     Files.write(file, mapper.writeValueAsBytes(root));
+  }
+
+  private static void writeChart(
+      Path file, EvaluationReport evolved, Map<String, EvaluationReport> others)
+      throws IOException {
+    AccuracyChart chart = new AccuracyChart();
+    others.forEach((name, report) -> chart.row(name, report, false));
+    chart.row("evolved", evolved, true);
+    String title = "Japanese word problems, " + evolved.items().size() + " test items";
+    Files.writeString(file, chart.svg(title));
   }
 
   private static void put(ObjectNode node, EvaluationReport report) {

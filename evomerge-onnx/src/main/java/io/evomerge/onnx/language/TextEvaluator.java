@@ -33,17 +33,30 @@ public final class TextEvaluator implements FitnessFunction, AutoCloseable {
 
   private final TextTask task;
   private final Function<CandidateModel, LanguageModel> runtime;
+  private final String runtimeName;
   private final Map<Path, TokenizedTask> tokenized = new HashMap<>();
   private boolean closed;
 
-  TextEvaluator(TextTask task, Function<CandidateModel, LanguageModel> runtime) {
+  TextEvaluator(
+      TextTask task, Function<CandidateModel, LanguageModel> runtime, String runtimeName) {
     this.task = task;
     this.runtime = runtime;
+    this.runtimeName = runtimeName;
   }
 
   /** Returns the task. */
   public TextTask task() {
     return task;
+  }
+
+  @Override
+  public String description() {
+    return task.description();
+  }
+
+  @Override
+  public String runtime() {
+    return runtimeName;
   }
 
   @Override

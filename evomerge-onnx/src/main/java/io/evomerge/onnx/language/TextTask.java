@@ -8,8 +8,12 @@ import io.evomerge.onnx.runtime.LanguageModel;
 import io.evomerge.onnx.runtime.OnnxBackend;
 import java.io.IOException;
 import java.math.BigDecimal;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -322,7 +326,7 @@ public final class TextTask {
    *     is used
    */
   public TextEvaluator on(OnnxBackend backend) {
-    return on(backend::languageModel);
+    return new TextEvaluator(this, backend::languageModel, backend.description());
   }
 
   /**
@@ -332,7 +336,7 @@ public final class TextTask {
    *     threads at once if evaluations are
    */
   public TextEvaluator on(Function<? super CandidateModel, ? extends LanguageModel> runtime) {
-    return new TextEvaluator(this, runtime::apply);
+    return new TextEvaluator(this, runtime::apply, "");
   }
 
   /**
@@ -396,6 +400,23 @@ public final class TextTask {
   private static void positive(String what, int count) {
     if (count < 1) {
       throw new IllegalArgumentException(what + " is " + count + ", wanted at least 1");
+    }
+  }
+
+  /**
+   * Returns {@link #toString} and a digest of the items: equal tasks have equal descriptions, and
+   * other items give another one.
+   */
+  public String description() {
+    StringBuilder content = new StringBuilder();
+    items.forEach(item -> content.append(item.fields()).append('\n'));
+    try {
+      byte[] digest =
+          MessageDigest.getInstance("SHA-256")
+              .digest(content.toString().getBytes(StandardCharsets.UTF_8));
+      return this + ", sha256:" + HexFormat.of().formatHex(digest);
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java platform has SHA-256", e);
     }
   }
 

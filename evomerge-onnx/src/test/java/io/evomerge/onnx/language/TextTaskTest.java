@@ -53,6 +53,26 @@ class TextTaskTest {
   }
 
   @Test
+  void theDescriptionTellsTasksApart() throws Exception {
+    TextTask task = task(THREE);
+    assertThat(task.description())
+        .isEqualTo(task(THREE).description())
+        .startsWith("task: 3 items")
+        .containsPattern("sha256:[0-9a-f]{64}$");
+    assertThat(task(THREE.replace("\"6\"", "\"7\"")).description())
+        .isNotEqualTo(task.description());
+    assertThat(task.split("train").description()).isNotEqualTo(task.description());
+    assertThat(task.scoredByLogLikelihood().description()).isNotEqualTo(task.description());
+    try (TextEvaluator evaluator =
+        task.on(
+            candidate -> {
+              throw new IllegalStateException("not run");
+            })) {
+      assertThat(evaluator.description()).isEqualTo(task.description());
+    }
+  }
+
+  @Test
   void windowsLineEndsAndAByteOrderMarkAreNoHindrance() throws Exception {
     TextTask task =
         task(
