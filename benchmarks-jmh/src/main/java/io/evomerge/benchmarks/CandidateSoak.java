@@ -52,12 +52,18 @@ final class CandidateSoak {
   /**
    * Runs it.
    *
-   * @param args how many candidates, default 10,000
+   * @param args how many candidates, default 10,000; {@code merges} or {@code search} for one part
+   *     only
    */
   public static void main(String[] args) throws IOException {
     CandidateSoak soak = new CandidateSoak(args.length == 0 ? 10_000 : Integer.parseInt(args[0]));
-    soak.merges();
-    soak.search();
+    String part = args.length < 2 ? "both" : args[1];
+    if (!part.equals("search")) {
+      soak.merges();
+    }
+    if (!part.equals("merges")) {
+      soak.search();
+    }
   }
 
   private void merges() throws IOException {
