@@ -10,6 +10,7 @@ import io.evomerge.onnx.graph.Dimension;
 import io.evomerge.onnx.graph.ElementType;
 import io.evomerge.onnx.graph.Graph;
 import io.evomerge.onnx.graph.Value;
+import io.evomerge.onnx.internal.DeepStack;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -37,9 +38,20 @@ record Device(int cuda) {
     return cuda >= 0;
   }
 
+  /**
+   * Returns the process's environment, which is made on first use and never closed by us.
+   *
+   * <p>ONNX Runtime 1.29.0 ends the process without a word when it is made on an ordinary stack and
+   * the command line is some 3,500 characters long, as class paths are.
+   */
   static OrtEnvironment environment() {
     try {
-      return OrtEnvironment.getEnvironment();
+      return DeepStack.call(
+          () -> {
+            OrtEnvironment environment = OrtEnvironment.getEnvironment();
+            forbidTelemetry(environment);
+            return environment;
+          });
     } catch (LinkageError | RuntimeException e) {
       throw new BackendException(
           "ONNX Runtime's native library cannot be loaded on "
@@ -49,6 +61,15 @@ record Device(int cuda) {
               + "; put the artifact com.microsoft.onnxruntime:onnxruntime or, for CUDA,"
               + " onnxruntime_gpu on the class path, but not both",
           e);
+    }
+  }
+
+  /** A library does not report on its host. */
+  private static void forbidTelemetry(OrtEnvironment environment) {
+    try {
+      environment.setTelemetry(false);
+    } catch (OrtException e) {
+      LOG.debug("ONNX Runtime keeps its own choice about telemetry", e);
     }
   }
 
