@@ -110,7 +110,7 @@ final class Quickstart implements Callable<Integer> {
                     name,
                     Table.percent(report(plain, recipe, valid).itemScores())));
         print.println();
-        try (Bar bar = new Bar(evaluations);
+        try (Bar bar = new Bar();
             EvoMerge search = search(likelihood, valid, folder.resolve("journal"), bar)) {
           print.printf(
               Locale.ROOT,
@@ -121,7 +121,6 @@ final class Quickstart implements Callable<Integer> {
               evaluations);
           print.flush();
           EvolutionResult result = search.run();
-          bar.finish();
           if (result.stopReason() == StopReason.CANCELLED) {
             print.println(
                 "Interrupted after "
