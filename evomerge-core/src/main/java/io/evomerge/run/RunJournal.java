@@ -66,13 +66,14 @@ final class RunJournal implements AutoCloseable {
     Path file = folder.resolve("journal.jsonl");
     try {
       Files.createDirectories(folder);
+      boolean isNew = !Files.exists(file);
       FileChannel channel =
           FileChannel.open(
               file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
       try {
         lock(file, channel);
         RunJournal journal = new RunJournal(file, channel);
-        journal.load(settings);
+        journal.load(settings, isNew);
         return journal;
       } catch (IOException | RuntimeException e) {
         channel.close();
@@ -97,7 +98,7 @@ final class RunJournal implements AutoCloseable {
     }
   }
 
-  private void load(Map<String, String> settings) throws IOException {
+  private void load(Map<String, String> settings, boolean isNew) throws IOException {
     byte[] content = Files.readAllBytes(file);
     int start = 0;
     int number = 0;
@@ -137,7 +138,15 @@ final class RunJournal implements AutoCloseable {
       ObjectNode line = JSON.createObjectNode().put("evomerge-journal", VERSION);
       ObjectNode config = line.putObject("settings");
       settings.forEach(config::put);
-      append(line);
+      try {
+        append(line);
+      } catch (JournalException e) {
+        if (isNew) {
+          // Nothing was learned yet, so nothing is left behind.
+          Files.deleteIfExists(file);
+        }
+        throw e;
+      }
     }
   }
 

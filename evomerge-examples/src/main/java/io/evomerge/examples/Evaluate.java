@@ -7,6 +7,7 @@ import io.evomerge.candidate.CandidateModels;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.exception.UnsupportedModelException;
 import io.evomerge.onnx.language.AnswerCheck;
 import io.evomerge.onnx.language.EvaluationReport;
 import io.evomerge.onnx.language.Language;
@@ -101,6 +102,8 @@ final class Evaluate implements Callable<Integer> {
       CandidateModel candidate = CandidateModels.load(checkpoint, store);
       report = evaluator.report(candidate);
       runtime = backend.description();
+    } catch (UnsupportedModelException e) {
+      throw new UnsupportedModelException(model + ": " + e.getMessage(), e);
     }
     var out = spec.commandLine().getOut();
     out.printf(
