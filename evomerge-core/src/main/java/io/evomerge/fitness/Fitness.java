@@ -1,5 +1,6 @@
 package io.evomerge.fitness;
 
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Map;
 import java.util.TreeMap;
@@ -37,7 +38,7 @@ public record Fitness(double score, double[] items, Map<String, Double> details)
   public boolean equals(Object other) {
     return other instanceof Fitness that
         && Double.compare(score, that.score) == 0
-        && java.util.Arrays.equals(items, that.items)
+        && Arrays.equals(items, that.items)
         && details.equals(that.details);
   }
 

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,7 @@ final class Final {
   private final SearchPlan plan;
   private final TrialEvaluator evaluator;
   private final @Nullable RunJournal journal;
+  private final BooleanSupplier cancelled;
   private final LongSupplier elapsedMillis;
   private final Consumer<Consumer<RunListener>> listeners;
   private final BlockingQueue<Finished> finished = new LinkedBlockingQueue<>();
@@ -41,11 +43,13 @@ final class Final {
       SearchPlan plan,
       TrialEvaluator evaluator,
       @Nullable RunJournal journal,
+      BooleanSupplier cancelled,
       LongSupplier elapsedMillis,
       Consumer<Consumer<RunListener>> listeners) {
     this.plan = plan;
     this.evaluator = evaluator;
     this.journal = journal;
+    this.cancelled = cancelled;
     this.elapsedMillis = elapsedMillis;
     this.listeners = listeners;
   }
@@ -67,7 +71,7 @@ final class Final {
     }
     // The sort is stable: among equals the order of the field decides.
     finalists.sort(byValidation);
-    if (!finalists.isEmpty() && finalists.get(0).fitness().isEmpty()) {
+    if (!cancelled.getAsBoolean() && !finalists.isEmpty() && finalists.get(0).fitness().isEmpty()) {
       finalists.set(0, withFitness(finalists.get(0)));
     }
     return finalists;
@@ -132,20 +136,20 @@ final class Final {
         winner.recipe(), winner.genome(), winner.origin(), scores.fitness(), winner.validation());
   }
 
+  /** When cancelled, it finishes what is under way and leaves the rest out. */
   private Map<String, Outcome> evaluate(List<SelectedModel> models, TrialTask.Data data)
       throws InterruptedException {
     Map<String, Outcome> outcomes = new HashMap<>();
     Deque<SelectedModel> queue = new ArrayDeque<>(models);
     int running = 0;
-    while (outcomes.size() < models.size()) {
-      while (!queue.isEmpty() && running < evaluator.capacity()) {
+    while (running > 0 || !(queue.isEmpty() || cancelled.getAsBoolean())) {
+      while (!queue.isEmpty() && !cancelled.getAsBoolean() && running < evaluator.capacity()) {
         SelectedModel model = queue.remove();
         Outcome known =
             journal == null ? null : journal.finalEvaluation(model.recipe().digest(), data);
         if (known == null) {
           running++;
-          evaluator
-              .submit(new TrialTask(model.recipe(), data))
+          SearchLoop.submit(evaluator, new TrialTask(model.recipe(), data))
               .whenComplete(
                   (outcome, error) ->
                       finished.add(new Finished(model, SearchLoop.outcome(outcome, error))));

@@ -1,6 +1,7 @@
 package io.evomerge.run;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
@@ -29,11 +30,11 @@ public record Progress(
     OptionalLong evaluationLimit) {
 
   /** Returns the time to the end of the budget at the present pace, if the budget is fixed. */
-  public java.util.Optional<Duration> remaining() {
+  public Optional<Duration> remaining() {
     if (evaluationLimit.isEmpty() || evaluationsPerSecond <= 0) {
-      return java.util.Optional.empty();
+      return Optional.empty();
     }
     double seconds = (evaluationLimit.getAsLong() - evaluations) / evaluationsPerSecond;
-    return java.util.Optional.of(Duration.ofMillis(Math.max(0, (long) (seconds * 1000))));
+    return Optional.of(Duration.ofMillis(Math.max(0, (long) (seconds * 1000))));
   }
 }

@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +42,12 @@ final class SearchLoop {
 
   /** With their items, scores take kilobytes each: a long search must not fill the heap. */
   private static final int REMEMBERED = 2_048;
+
+  /**
+   * At most so many trials are asked for and not told, per worker: in a small space most proposals
+   * cost no evaluation, so that idle workers alone would let an optimiser propose without end.
+   */
+  private static final int AHEAD = 16;
 
   private final SearchPlan plan;
   private final TrialEvaluator evaluator;
@@ -163,7 +170,9 @@ final class SearchLoop {
 
   private void dispatch(Optimizer optimizer) {
     OptionalLong limit = plan.stopWhen().evaluationLimit();
-    while (running < evaluator.capacity() && !cancelled) {
+    while (running < evaluator.capacity()
+        && open.size() < AHEAD * evaluator.capacity()
+        && !cancelled) {
       long wanted = evaluator.capacity() - running;
       if (limit.isPresent()) {
         wanted = Math.min(wanted, limit.getAsLong() - asked);
@@ -215,10 +224,18 @@ final class SearchLoop {
     }
     waiting.put(digest, new ArrayList<>());
     running++;
-    evaluator
-        .submit(new TrialTask(recipe, TrialTask.Data.SEARCH))
+    submit(evaluator, new TrialTask(recipe, TrialTask.Data.SEARCH))
         .whenComplete(
             (outcome, error) -> finished.add(new Finished(proposal.id(), outcome(outcome, error))));
+  }
+
+  /** An evaluator of the host may refuse a task. */
+  static CompletableFuture<Outcome> submit(TrialEvaluator evaluator, TrialTask task) {
+    try {
+      return evaluator.submit(task);
+    } catch (RuntimeException e) {
+      return CompletableFuture.failedFuture(e);
+    }
   }
 
   /** An evaluator of the host may end in any way. */
@@ -321,7 +338,8 @@ final class SearchLoop {
             .toList());
   }
 
-  private EvolutionResult conclude(StopReason reason, String detail) throws InterruptedException {
+  private EvolutionResult conclude(StopReason ended, String detail) throws InterruptedException {
+    StopReason reason = ended;
     if (standings.best().isEmpty()) {
       throw nothingScored(reason);
     }
@@ -332,9 +350,20 @@ final class SearchLoop {
     if (plan.validated() && reason == StopReason.CANCELLED) {
       chosenBy = "the search data, because the search was cancelled before validation";
     } else if (plan.validated()) {
-      Final last = new Final(plan, evaluator, journal, this::elapsedMillis, this::tellListeners);
-      finalists = last.hold(standings);
-      if (finalists.isEmpty()) {
+      finalists =
+          new Final(
+                  plan,
+                  evaluator,
+                  journal,
+                  () -> cancelled,
+                  this::elapsedMillis,
+                  this::tellListeners)
+              .hold(standings);
+      if (cancelled) {
+        finalists = List.of();
+        chosenBy = "the search data, because the search was cancelled during validation";
+        reason = StopReason.CANCELLED;
+      } else if (finalists.isEmpty()) {
         log.warn("no finalist could be validated; the search data chose");
       } else {
         chosen = finalists.get(0);

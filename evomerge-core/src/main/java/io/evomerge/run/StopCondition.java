@@ -1,6 +1,7 @@
 package io.evomerge.run;
 
 import com.google.common.base.Preconditions;
+import io.evomerge.fitness.Direction;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -93,7 +94,7 @@ public interface StopCondition {
    * @param score to reach or pass, in the objective's direction
    * @param direction of the first objective
    */
-  static StopCondition scoreReached(double score, io.evomerge.fitness.Direction direction) {
+  static StopCondition scoreReached(double score, Direction direction) {
     return progress ->
         progress.best().isPresent() && !direction.isBetter(score, progress.best().getAsDouble())
             ? Optional.of("score " + score + " reached")

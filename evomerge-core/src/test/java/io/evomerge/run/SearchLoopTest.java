@@ -40,6 +40,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -350,6 +351,91 @@ class SearchLoopTest {
     assertThat(evaluator.evaluated.get()).isEqualTo(3);
     assertThat(result.trials()).hasSize(40);
     assertThat(result.cached()).isEqualTo(37);
+  }
+
+  @Test
+  @Timeout(30)
+  void aSmallSpaceWithoutALimitOfTrialsEndsToo() {
+    SearchPlan base =
+        plan(Optimizers.randomSearch(), StopCondition.stagnation(200), Optional.empty(), false);
+    SearchPlan plan =
+        new SearchPlan(
+            SearchSpace.of(new Gene.Int("k", 0, 2, 0)),
+            genome -> DECODER.decode(io.evomerge.genome.Genome.of(0.5, 0.5, genome.value(0))),
+            base.objectives(),
+            base.optimizer(),
+            base.stopWhen(),
+            1,
+            Optional.empty(),
+            base.selection(),
+            4,
+            base.settings(),
+            Map.of(),
+            List.of());
+    Fake evaluator = scoring(3);
+    evaluator.jitter = true;
+    EvolutionResult result = run(plan, evaluator);
+    assertThat(evaluator.evaluated.get()).isEqualTo(3);
+    assertThat(result.stopDetail()).isEqualTo("no improvement in 200 trials");
+  }
+
+  @Test
+  void evaluatorThatRefusesTasksFailsTheTrialsOnly() {
+    TrialEvaluator refusing =
+        new TrialEvaluator() {
+          @Override
+          public int capacity() {
+            return 2;
+          }
+
+          @Override
+          public CompletableFuture<Outcome> submit(TrialTask task) {
+            throw new IllegalStateException("the queue is full");
+          }
+
+          @Override
+          public void close() {}
+        };
+    assertThatThrownBy(
+            () ->
+                run(
+                    plan(
+                        Optimizers.cmaEs(), StopCondition.evaluations(60), Optional.empty(), false),
+                    refusing))
+        .isInstanceOf(SearchFailedException.class)
+        .hasMessageContaining("the queue is full");
+  }
+
+  @Test
+  void cancelDuringValidationReturnsTheBestOfTheSearch() {
+    EvolutionRun[] run = new EvolutionRun[1];
+    CountDownLatch started = new CountDownLatch(1);
+    AtomicInteger validated = new AtomicInteger();
+    Fake evaluator =
+        new Fake(
+            1,
+            task -> {
+              if (task.data() == TrialTask.Data.VALIDATION) {
+                validated.incrementAndGet();
+                try {
+                  started.await();
+                } catch (InterruptedException e) {
+                  throw new IllegalStateException(e);
+                }
+                run[0].cancel();
+              }
+              return Outcome.Scored.of(sphere(task.recipe()));
+            });
+    run[0] =
+        EvolutionRun.start(
+            plan(Optimizers.cmaEs(), StopCondition.evaluations(40), Optional.empty(), true),
+            evaluator);
+    started.countDown();
+    EvolutionResult result = run[0].awaitOrCancel();
+    assertThat(validated.get()).isEqualTo(1);
+    assertThat(result.stopReason()).isEqualTo(StopReason.CANCELLED);
+    assertThat(result.best()).isEqualTo(result.bestOnSearch());
+    assertThat(result.chosenBy()).contains("cancelled during validation");
   }
 
   @Test
