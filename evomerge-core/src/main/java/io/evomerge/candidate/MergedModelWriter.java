@@ -217,7 +217,7 @@ public final class MergedModelWriter {
   }
 
   private static CheckpointRef withDigest(CheckpointRef ref, Checkpoint model) {
-    return new CheckpointRef(ref.name(), ref.location(), model.sha256());
+    return new CheckpointRef(ref.name(), ref.location(), ref.adapter(), model.sha256());
   }
 
   private static List<TensorInfo> outputs(MergeInputs inputs, MergeRecipe recipe) {

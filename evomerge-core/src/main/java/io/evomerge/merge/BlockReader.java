@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Reads the inputs of one merge in blocks: base, sources, task vectors, uniform numbers; all
- * checked to be finite, and cached while there is room.
+ * checked to be finite, and cached while there is room. Blocks do not cross the borders of {@link
+ * Stripes}.
  *
  * <p>What a method returns must not be changed, and is valid until the next call of the same method
  * for the same source. Confined to one thread.
@@ -20,6 +21,7 @@ final class BlockReader {
   private final @Nullable TensorView base;
   private final long elements;
   private final int blockLength;
+  private final int blocksPerStripe;
   private final Slot baseSlot = new Slot();
   private final Slot[] sourceSlots;
   private final Slot[] deltaSlots;
@@ -29,7 +31,9 @@ final class BlockReader {
     this.task = task;
     this.base = task.base().orElse(null);
     this.elements = task.info().elementCount();
-    this.blockLength = (int) Math.max(1, Math.min(task.blockLength(), elements));
+    long longest = Math.min(Stripes.LENGTH, elements);
+    this.blockLength = (int) Math.max(1, Math.min(task.blockLength(), longest));
+    this.blocksPerStripe = (Stripes.LENGTH + blockLength - 1) / blockLength;
     int sources = task.sources().size();
     this.sourceSlots = slots(sources);
     this.deltaSlots = slots(sources);
@@ -50,15 +54,34 @@ final class BlockReader {
   }
 
   long blocks() {
-    return (elements + blockLength - 1) / blockLength;
+    return endBlock(Stripes.count(elements) - 1);
+  }
+
+  /** Returns the first block of a stripe. */
+  long firstBlock(int stripe) {
+    return (long) stripe * blocksPerStripe;
+  }
+
+  /** Returns the block after the last one of a stripe. */
+  long endBlock(int stripe) {
+    long length = Math.min(Stripes.LENGTH, elements - Stripes.offset(stripe));
+    return firstBlock(stripe) + (length + blockLength - 1) / blockLength;
+  }
+
+  /** Returns the block in which an element lies. */
+  long blockOf(long element) {
+    int stripe = (int) (element / Stripes.LENGTH);
+    return firstBlock(stripe) + (element - Stripes.offset(stripe)) / blockLength;
   }
 
   long offset(long block) {
-    return block * blockLength;
+    return Stripes.offset((int) (block / blocksPerStripe)) + block % blocksPerStripe * blockLength;
   }
 
   int length(long block) {
-    return (int) Math.min(blockLength, elements - offset(block));
+    long offset = offset(block);
+    long stripeEnd = Stripes.offset((int) (block / blocksPerStripe) + 1);
+    return (int) Math.min(blockLength, Math.min(elements, stripeEnd) - offset);
   }
 
   /** A new array for one block. */
@@ -88,6 +111,30 @@ final class BlockReader {
         block,
         uniformSlots[source],
         (b, to) -> task.uniforms(source, offset(b), to, length(b)));
+  }
+
+  /**
+   * Reads part of the base, not cached.
+   *
+   * @throws MergeException if a number is not finite
+   */
+  void readBase(long offset, float[] target, int length) {
+    TensorView view = base;
+    if (view == null) {
+      throw new IllegalStateException("tensor '" + task.info().name() + "': there is no base");
+    }
+    view.readFloats(offset, target, 0, length);
+    requireFinite(target, length, offset, "the base");
+  }
+
+  /**
+   * Reads part of a source, not cached.
+   *
+   * @throws MergeException if a number is not finite
+   */
+  void readSource(int source, long offset, float[] target, int length) {
+    task.sources().get(source).readFloats(offset, target, 0, length);
+    requireFinite(target, length, offset, "source '" + task.sourceNames().get(source) + "'");
   }
 
   /** Takes a block from the slot, else from the cache, else loads it into the slot. */
@@ -120,19 +167,11 @@ final class BlockReader {
   }
 
   private void readBase(long block, float[] target) {
-    TensorView view = base;
-    if (view == null) {
-      throw new IllegalStateException("tensor '" + task.info().name() + "': there is no base");
-    }
-    int length = length(block);
-    view.readFloats(offset(block), target, 0, length);
-    requireFinite(target, length, block, "the base");
+    readBase(offset(block), target, length(block));
   }
 
   private void readSource(int source, long block, float[] target) {
-    int length = length(block);
-    task.sources().get(source).readFloats(offset(block), target, 0, length);
-    requireFinite(target, length, block, "source '" + task.sourceNames().get(source) + "'");
+    readSource(source, offset(block), target, length(block));
   }
 
   private void readDelta(int source, long block, float[] target) {
@@ -152,7 +191,7 @@ final class BlockReader {
     }
   }
 
-  private void requireFinite(float[] values, int length, long block, String whose) {
+  private void requireFinite(float[] values, int length, long offset, String whose) {
     if (Kernels.allFinite(values, length)) {
       return;
     }
@@ -166,7 +205,7 @@ final class BlockReader {
                 + " has "
                 + values[i]
                 + " at element "
-                + (offset(block) + i)
+                + (offset + i)
                 + "; only finite float32 numbers can be merged. Repair or leave out that model");
       }
     }

@@ -50,7 +50,7 @@ final class MagnitudeTrim implements Sparsification {
           task.cachedIfRoom(new RankKey(source), 4L * elements, () -> rank(in, source, elements));
       if (ranks.isPresent()) {
         int last = ranks.get()[(int) kept - 1];
-        long block = last / in.blockLength();
+        long block = in.blockOf(last);
         float value = in.delta(source, block)[(int) (last - in.offset(block))];
         return new Threshold(Float.floatToRawIntBits(value) & MAGNITUDE, last);
       }

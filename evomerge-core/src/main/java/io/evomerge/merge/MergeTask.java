@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -37,6 +38,7 @@ public final class MergeTask implements TensorMerge {
   private final MergeCache cache;
   private final Object scope;
   private final int blockLength;
+  private final ParallelFor threads;
   // Written without a lock: every thread derives the same immutable stream.
   private final @Nullable Philox[] streams;
 
@@ -52,6 +54,7 @@ public final class MergeTask implements TensorMerge {
     this.seed = builder.seed;
     this.cache = builder.cache;
     this.blockLength = builder.blockLength;
+    this.threads = builder.threads;
     this.streams = new Philox[sources.size()];
     this.scope =
         cache.scope(
@@ -131,6 +134,11 @@ public final class MergeTask implements TensorMerge {
   }
 
   @Override
+  public void parallel(int count, IntConsumer work) {
+    threads.run(count, work);
+  }
+
+  @Override
   public int blockLength() {
     return blockLength;
   }
@@ -158,6 +166,7 @@ public final class MergeTask implements TensorMerge {
     private long seed;
     private MergeCache cache = MergeCache.none();
     private int blockLength = DEFAULT_BLOCK_LENGTH;
+    private ParallelFor threads = ParallelFor.sequential();
 
     private Builder(TensorInfo info) {
       this.info = info;
@@ -245,6 +254,17 @@ public final class MergeTask implements TensorMerge {
      */
     public Builder blockLength(int elements) {
       this.blockLength = elements;
+      return this;
+    }
+
+    /**
+     * Sets who shares work on this tensor out to threads; default the calling thread alone. With
+     * more, the sink must take disjoint blocks from several threads at once.
+     *
+     * @param value shared by any number of tasks
+     */
+    public Builder threads(ParallelFor value) {
+      this.threads = value;
       return this;
     }
 

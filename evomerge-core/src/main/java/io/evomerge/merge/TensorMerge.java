@@ -6,6 +6,7 @@ import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorView;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntConsumer;
 import java.util.function.Supplier;
 
 /** What an operator is given to merge one tensor: inputs, parameters, random numbers, a cache. */
@@ -67,6 +68,21 @@ public interface TensorMerge {
    */
   default <T> Optional<T> cachedIfRoom(Object key, long bytes, Supplier<T> compute) {
     return Optional.empty();
+  }
+
+  /**
+   * Does something for every index from 0 to {@code count - 1}, perhaps on several threads at once,
+   * and returns when all is done. Work on different indices must not depend on each other; blocks
+   * of the sink may be written from any of it. No result depends on the number of threads. The
+   * default does it in order on the calling thread.
+   *
+   * @param count number of indices
+   * @param work what to do; what it throws is thrown here, and work not yet begun is left undone
+   */
+  default void parallel(int count, IntConsumer work) {
+    for (int i = 0; i < count; i++) {
+      work.accept(i);
+    }
   }
 
   /**
