@@ -232,15 +232,20 @@ final class MergeInputs {
   }
 
   /**
-   * Returns the parameters of a recipe by tensor; every role is resolved once.
+   * Returns the parameters of a recipe by tensor; equal ones are resolved once.
    *
    * @throws RecipeException when asked for a tensor whose parameters do not fit the operator
    */
   Function<TensorInfo, ParameterValues> parameters(MergeRecipe recipe) {
-    Map<TensorRole, ParameterValues> byRole = new HashMap<>();
-    return info ->
-        byRole.computeIfAbsent(
-            layout().role(info.name()), role -> recipe.parametersFor(role, operator.parameters()));
+    boolean byName =
+        recipe.groups().stream().anyMatch(group -> group.select().nameContains().isPresent());
+    Map<Object, ParameterValues> known = new HashMap<>();
+    return info -> {
+      TensorRole role = layout().role(info.name());
+      return known.computeIfAbsent(
+          byName ? info.name() : role,
+          key -> recipe.parametersFor(info.name(), role, operator.parameters()));
+    };
   }
 
   /**

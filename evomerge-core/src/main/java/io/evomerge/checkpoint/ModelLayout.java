@@ -150,6 +150,7 @@ public final class ModelLayout {
    * @param selector of a group
    */
   public boolean has(TensorSelector selector) {
-    return roles.values().stream().anyMatch(selector::matches);
+    return roles.entrySet().stream()
+        .anyMatch(tensor -> selector.matches(tensor.getKey(), tensor.getValue()));
   }
 }

@@ -12,15 +12,21 @@ import java.util.regex.Pattern;
  *
  * <p>Text forms: {@code all}, {@code embeddings}, {@code layers.3}, {@code layers.0-5}, {@code
  * layers.3.attention}, {@code layers.0-5.mlp} ({@code norm}, {@code other}), {@code final_norm},
- * {@code head}, {@code other}.
+ * {@code head}, {@code other}; each may be followed by a colon and a part of the tensor's name, as
+ * in {@code layers.0-5:q_proj}.
  *
  * @param part the part of the model, or empty for all of it
  * @param firstLayer first block, from 0; 0 outside the blocks
  * @param lastLayer last block, inclusive; 0 outside the blocks
  * @param component one component of the blocks, or empty for all
+ * @param nameContains a text that the tensor's name must contain, or empty for any name
  */
 public record TensorSelector(
-    Optional<Part> part, int firstLayer, int lastLayer, Optional<Component> component) {
+    Optional<Part> part,
+    int firstLayer,
+    int lastLayer,
+    Optional<Component> component,
+    Optional<String> nameContains) {
 
   private static final Pattern LAYERS =
       Pattern.compile("layers\\.(\\d{1,6})(?:-(\\d{1,6}))?(?:\\.(attention|mlp|norm|other))?");
@@ -40,11 +46,14 @@ public record TensorSelector(
     if (!layers && component.isPresent()) {
       throw new IllegalArgumentException("only layers have components, not " + part);
     }
+    if (nameContains.filter(String::isEmpty).isPresent()) {
+      throw new IllegalArgumentException("a part of a tensor's name must not be empty");
+    }
   }
 
   /** Selects every tensor. */
   public static TensorSelector all() {
-    return new TensorSelector(Optional.empty(), 0, 0, Optional.empty());
+    return new TensorSelector(Optional.empty(), 0, 0, Optional.empty(), Optional.empty());
   }
 
   /**
@@ -56,7 +65,7 @@ public record TensorSelector(
     if (part == Part.LAYER) {
       throw new IllegalArgumentException("say which layers: layers(first, last)");
     }
-    return new TensorSelector(Optional.of(part), 0, 0, Optional.empty());
+    return new TensorSelector(Optional.of(part), 0, 0, Optional.empty(), Optional.empty());
   }
 
   /**
@@ -66,7 +75,8 @@ public record TensorSelector(
    * @param last inclusive
    */
   public static TensorSelector layers(int first, int last) {
-    return new TensorSelector(Optional.of(Part.LAYER), first, last, Optional.empty());
+    return new TensorSelector(
+        Optional.of(Part.LAYER), first, last, Optional.empty(), Optional.empty());
   }
 
   /**
@@ -75,15 +85,29 @@ public record TensorSelector(
    * @param which the component
    */
   public TensorSelector component(Component which) {
-    return new TensorSelector(part, firstLayer, lastLayer, Optional.of(which));
+    return new TensorSelector(part, firstLayer, lastLayer, Optional.of(which), nameContains);
+  }
+
+  /**
+   * Narrows to tensors whose name contains a text.
+   *
+   * @param text not empty
+   */
+  public TensorSelector named(String text) {
+    return new TensorSelector(part, firstLayer, lastLayer, component, Optional.of(text));
   }
 
   /**
    * Returns whether a tensor is selected.
    *
+   * @param name of the tensor
    * @param role what the tensor is
    */
-  public boolean matches(TensorRole role) {
+  public boolean matches(String name, TensorRole role) {
+    return nameContains.map(name::contains).orElse(true) && matches(role);
+  }
+
+  private boolean matches(TensorRole role) {
     if (part.isEmpty()) {
       return true;
     }
@@ -103,6 +127,13 @@ public record TensorSelector(
    * @throws IllegalArgumentException if it is none of the forms
    */
   public static TensorSelector parse(String text) {
+    int colon = text.indexOf(':');
+    return colon < 0
+        ? parseRole(text)
+        : parseRole(text.substring(0, colon)).named(text.substring(colon + 1));
+  }
+
+  private static TensorSelector parseRole(String text) {
     switch (text) {
       case "all":
         return all();
@@ -123,18 +154,23 @@ public record TensorSelector(
           "'"
               + text
               + "' selects nothing: use all, embeddings, layers.N, layers.N-M,"
-              + " layers.N.attention|mlp|norm|other, final_norm, head or other");
+              + " layers.N.attention|mlp|norm|other, final_norm, head or other,"
+              + " and behind a colon a part of the tensor's name");
     }
     int first = Integer.parseInt(matcher.group(1));
     int last = matcher.group(2) == null ? first : Integer.parseInt(matcher.group(2));
     Optional<Component> component =
         Optional.ofNullable(matcher.group(3))
             .map(name -> Component.valueOf(name.toUpperCase(Locale.ROOT)));
-    return new TensorSelector(Optional.of(Part.LAYER), first, last, component);
+    return new TensorSelector(Optional.of(Part.LAYER), first, last, component, Optional.empty());
   }
 
   @Override
   public String toString() {
+    return roleText() + nameContains.map(text -> ":" + text).orElse("");
+  }
+
+  private String roleText() {
     if (part.isEmpty()) {
       return "all";
     }

@@ -35,8 +35,8 @@ final class SpaceBinder {
 
   /** Tensors that share values; an empty name is the whole model. */
   private record Unit(String name, List<TensorSelector> select) {
-    boolean holds(TensorRole role) {
-      return select.stream().anyMatch(s -> s.matches(role));
+    boolean holds(Map.Entry<String, TensorRole> tensor) {
+      return select.stream().anyMatch(s -> s.matches(tensor.getKey(), tensor.getValue()));
     }
   }
 
@@ -209,11 +209,14 @@ final class SpaceBinder {
 
   private void assign(Unit unit, ParameterSpec spec) {
     Settings settings = space.settings(spec.name());
-    Predicate<TensorRole> frozen =
-        role ->
+    Predicate<Map.Entry<String, TensorRole>> frozen =
+        tensor ->
             space.groupFreezes().stream()
-                .anyMatch(f -> f.parameter().equals(spec.name()) && f.select().matches(role));
-    if (layout.roles().values().stream().filter(unit::holds).allMatch(frozen)) {
+                .anyMatch(
+                    f ->
+                        f.parameter().equals(spec.name())
+                            && f.select().matches(tensor.getKey(), tensor.getValue()));
+    if (layout.roles().entrySet().stream().filter(unit::holds).allMatch(frozen)) {
       return;
     }
     List<Slot> slots = new ArrayList<>();

@@ -36,6 +36,13 @@ import java.util.TreeMap;
  * @param dtype element type of the written model; empty keeps each tensor's own
  * @param tokenizer name of the source (or base) whose configuration and tokenizer the model takes;
  *     empty for the base if there is one, else the first source
+ * @param slices the layers of the model, in order; empty if each layer comes from the layer of the
+ *     same number in all models. Embeddings come from the models of the first slice, final norm and
+ *     head from those of the last one
+ * @param vocabulary how models with different vocabularies come to a common one; empty if they must
+ *     have the same
+ * @param chatTemplate the chat template that the tokenizer gets, as Jinja text; empty keeps its own
+ * @param statistics activation statistics of sources, by their names, for operators that need them
  */
 public record MergeRecipe(
     String operator,
@@ -46,19 +53,26 @@ public record MergeRecipe(
     List<Group> groups,
     long seed,
     Optional<DType> dtype,
-    Optional<String> tokenizer) {
+    Optional<String> tokenizer,
+    List<LayerSlice> slices,
+    Optional<VocabularyChoice> vocabulary,
+    Optional<String> chatTemplate,
+    Map<String, CheckpointRef> statistics) {
 
   /**
    * Copies and validates.
    *
    * @throws RecipeException listing every mistake: no operator, names that are not unique (only a
    *     base that is also a source may repeat), a tokenizer that is none of the models, lists that
-   *     are not one number per source
+   *     are not one number per source, slices, token embeddings or statistics that name no model of
+   *     the recipe, ranges of different lengths
    */
   public MergeRecipe {
     sources = List.copyOf(sources);
     parameters = Collections.unmodifiableMap(new TreeMap<>(parameters));
     groups = List.copyOf(groups);
+    slices = List.copyOf(slices);
+    statistics = Collections.unmodifiableMap(new TreeMap<>(statistics));
     List<String> problems = new ArrayList<>();
     if (operator.isBlank()) {
       problems.add("there is no operator");
@@ -71,6 +85,14 @@ public record MergeRecipe(
     if (dtype.isPresent() && !dtype.get().isFloating()) {
       problems.add("dtype " + dtype.get() + " is not floating-point");
     }
+    Set<String> names = new LinkedHashSet<>();
+    base.ifPresent(ref -> names.add(ref.name()));
+    sources.forEach(ref -> names.add(ref.name()));
+    RecipeChecks.slices(slices, names, problems);
+    vocabulary.ifPresent(choice -> RecipeChecks.vocabulary(choice, names, problems));
+    statistics
+        .keySet()
+        .forEach(name -> RecipeChecks.known("statistics of '" + name + "'", name, names, problems));
     if (!problems.isEmpty()) {
       throw new RecipeException("recipe: " + String.join("; ", problems));
     }
@@ -139,6 +161,10 @@ public record MergeRecipe(
     builder.seed = seed;
     builder.dtype = dtype;
     builder.tokenizer = tokenizer;
+    builder.slices.addAll(slices);
+    builder.vocabulary = vocabulary;
+    builder.chatTemplate = chatTemplate;
+    builder.statistics.putAll(statistics);
     return builder;
   }
 
@@ -161,13 +187,14 @@ public record MergeRecipe(
    * recipe's own, else the operator's default; a parameter per source always has one number for
    * each.
    *
+   * @param name of the tensor in the merged model
    * @param role what the tensor is
    * @param specs the operator's parameters
    * @throws RecipeException listing every mistake: parameters that the operator does not have or
    *     that are missing, numbers that it does not accept, lists where it wants one number
    */
-  public ParameterValues parametersFor(TensorRole role, List<ParameterSpec> specs) {
-    return RecipeParameters.resolve(this, role, specs);
+  public ParameterValues parametersFor(String name, TensorRole role, List<ParameterSpec> specs) {
+    return RecipeParameters.resolve(this, name, role, specs);
   }
 
   /**
@@ -211,6 +238,10 @@ public record MergeRecipe(
     private long seed;
     private Optional<DType> dtype = Optional.empty();
     private Optional<String> tokenizer = Optional.empty();
+    private final List<LayerSlice> slices = new ArrayList<>();
+    private Optional<VocabularyChoice> vocabulary = Optional.empty();
+    private Optional<String> chatTemplate = Optional.empty();
+    private final Map<String, CheckpointRef> statistics = new TreeMap<>();
 
     private Builder(String operator) {
       this.operator = operator;
@@ -360,13 +391,69 @@ public record MergeRecipe(
     }
 
     /**
+     * Replaces the slices; default none: each layer from the layer of the same number in all
+     * models.
+     *
+     * @param all in the order of the result's layers
+     */
+    public Builder slices(List<LayerSlice> all) {
+      List<LayerSlice> copy = List.copyOf(all);
+      slices.clear();
+      slices.addAll(copy);
+      return this;
+    }
+
+    /**
+     * Lets the models have different vocabularies; default all must have the same.
+     *
+     * @param choice how they come to a common one
+     */
+    public Builder vocabulary(VocabularyChoice choice) {
+      vocabulary = Optional.of(choice);
+      return this;
+    }
+
+    /**
+     * Sets the chat template that the written tokenizer gets; default its own.
+     *
+     * @param jinja the template's text
+     */
+    public Builder chatTemplate(String jinja) {
+      chatTemplate = Optional.of(jinja);
+      return this;
+    }
+
+    /**
+     * Adds the activation statistics of a source, for operators that need them.
+     *
+     * @param source name of the source
+     * @param file the statistics
+     */
+    public Builder statistics(String source, CheckpointRef file) {
+      statistics.put(source, file);
+      return this;
+    }
+
+    /**
      * Makes the recipe.
      *
      * @throws RecipeException listing every mistake
      */
     public MergeRecipe build() {
       return new MergeRecipe(
-          operator, semantics, base, sources, parameters, groups, seed, dtype, tokenizer);
+          operator,
+          semantics,
+          base,
+          sources,
+          parameters,
+          groups,
+          seed,
+          dtype,
+          tokenizer,
+          slices,
+          vocabulary,
+          chatTemplate,
+          statistics);
     }
   }
 }

@@ -1,13 +1,11 @@
 package io.evomerge.recipe;
 
 import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.exception.RecipeException;
+import io.evomerge.internal.text.TextNode;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -35,10 +33,21 @@ import java.util.function.UnaryOperator;
  * seed: 42                         # default 0
  * dtype: bfloat16                  # default: each tensor keeps its own
  * tokenizer: base                  # default: the base, else the first source
+ * slices:                          # default: each layer from the same layer of all models
+ *   - {math-en: [0, 12], ja: [0, 12]}
+ *   - {ja: [8, 24]}
+ * vocabulary: {source: union, tokens: {"&lt;|im_start|>": {model: ja}}, pad_to_multiple_of: 64}
+ * chat_template: ...               # Jinja; default: the tokenizer's own
+ * statistics: {math-en: stats/math-en.safetensors}   # for operators that need activations
  * </pre>
  *
- * <p>A list is one number per source in their order, a map names them, flags may be true or false.
- * Selectors are those of {@link io.evomerge.checkpoint.TensorSelector}. JSON has the same keys.
+ * <p>A model may be {@code {path: zoo/base, adapter: zoo/lora}}: a LoRA adapter on a base. A slice
+ * gives the layers from the first number up to, not including, the second. {@code vocabulary} is
+ * {@code base}, {@code union} or the name of a model, and a token {@code zero}, {@code default},
+ * {@code {model: ja}}, {@code {model: ja, token: ...}} or {@code {model: ja, id: 5}}, each also
+ * with {@code force: true}; see {@link VocabularyChoice}. A list is one number per source in their
+ * order, a map names them, flags may be true or false. Selectors are those of {@link
+ * io.evomerge.checkpoint.TensorSelector}. JSON has the same keys.
  */
 public final class RecipeFiles {
 
@@ -140,10 +149,16 @@ public final class RecipeFiles {
     boolean json = isJson(file);
     Path folder = file.toAbsolutePath().normalize().getParent();
     UnaryOperator<CheckpointRef> relative =
-        ref -> new CheckpointRef(ref.name(), relative(ref.location(), folder), ref.sha256());
+        ref ->
+            new CheckpointRef(
+                ref.name(),
+                relative(ref.location(), folder),
+                ref.adapter().map(adapter -> relative(adapter, folder)),
+                ref.sha256());
     MergeRecipe.Builder local = recipe.toBuilder();
     recipe.base().map(relative).ifPresent(local::base);
     local.sources(recipe.sources().stream().map(relative).toList());
+    recipe.statistics().forEach((name, ref) -> local.statistics(name, relative.apply(ref)));
     return json ? toJson(local.build()) : toYaml(local.build());
   }
 
@@ -175,15 +190,7 @@ public final class RecipeFiles {
   }
 
   private static MergeRecipe parse(JsonFactory format, String text, UnaryOperator<String> resolve) {
-    TextNode root;
-    try (JsonParser parser = format.createParser(text)) {
-      root = TextNode.read(parser);
-    } catch (JsonProcessingException e) {
-      String where = e.getLocation() == null ? "" : "line " + e.getLocation().getLineNr() + ": ";
-      throw new RecipeException("recipe: " + where + e.getOriginalMessage(), e);
-    } catch (IOException e) {
-      throw new UncheckedIOException("reading from memory failed", e);
-    }
+    TextNode root = TextNode.parse(format, "recipe", text);
     return new RecipeReader(resolve).read(root);
   }
 }

@@ -19,14 +19,15 @@ import java.util.Set;
 final class RecipeParameters {
   private RecipeParameters() {}
 
-  static ParameterValues resolve(MergeRecipe recipe, TensorRole role, List<ParameterSpec> specs) {
+  static ParameterValues resolve(
+      MergeRecipe recipe, String name, TensorRole role, List<ParameterSpec> specs) {
     Set<String> problems = new LinkedHashSet<>();
     List<String> known = specs.stream().map(ParameterSpec::name).toList();
     Map<String, ParameterValue> given = new HashMap<>(recipe.parameters());
-    recipe.parameters().keySet().forEach(name -> known(recipe, name, known, problems));
+    recipe.parameters().keySet().forEach(key -> known(recipe, key, known, problems));
     for (MergeRecipe.Group group : recipe.groups()) {
-      group.parameters().keySet().forEach(name -> known(recipe, name, known, problems));
-      if (group.select().matches(role)) {
+      group.parameters().keySet().forEach(key -> known(recipe, key, known, problems));
+      if (group.select().matches(name, role)) {
         given.putAll(group.parameters());
       }
     }

@@ -5,10 +5,12 @@ import io.evomerge.checkpoint.TensorSelector;
 import io.evomerge.exception.RecipeException;
 import io.evomerge.genome.Semantics;
 import io.evomerge.internal.text.DidYouMean;
-import io.evomerge.recipe.TextNode.Kind;
+import io.evomerge.internal.text.TextNode;
+import io.evomerge.internal.text.TextNode.Kind;
 import io.evomerge.tensor.DType;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -32,8 +34,15 @@ final class RecipeReader {
           "groups",
           "seed",
           "dtype",
-          "tokenizer");
-  private static final List<String> MODEL_KEYS = List.of("name", "path", "sha256");
+          "tokenizer",
+          "slices",
+          "vocabulary",
+          "chat_template",
+          "statistics");
+  private static final List<String> MODEL_KEYS = List.of("name", "path", "adapter", "sha256");
+  private static final List<String> VOCABULARY_KEYS =
+      List.of("source", "model", "tokens", "pad_to_multiple_of");
+  private static final List<String> TOKEN_KEYS = List.of("source", "model", "token", "id", "force");
   private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
 
   private final UnaryOperator<String> resolve;
@@ -70,6 +79,10 @@ final class RecipeReader {
     present(root, "seed").ifPresent(node -> seed(node, recipe));
     text(root, "dtype").flatMap(t -> dtype(root, t)).ifPresent(recipe::dtype);
     text(root, "tokenizer").ifPresent(recipe::tokenizer);
+    present(root, "slices").ifPresent(node -> recipe.slices(slices(node)));
+    present(root, "vocabulary").flatMap(this::vocabulary).ifPresent(recipe::vocabulary);
+    text(root, "chat_template").ifPresent(recipe::chatTemplate);
+    present(root, "statistics").ifPresent(node -> statistics(node, recipe));
     if (!problems.isEmpty()) {
       throw new RecipeException("recipe: " + String.join("; ", problems));
     }
@@ -183,7 +196,123 @@ final class RecipeReader {
       problems.add(node.at() + "sha256 '" + sha256 + "' is not 64 hexadecimal digits");
     }
     String name = text(node, "name").orElseGet(() -> lastPart(path.get()));
-    return Optional.of(new CheckpointRef(name, path(path.get()), sha256));
+    Optional<String> adapter = text(node, "adapter").map(this::path);
+    return Optional.of(new CheckpointRef(name, path(path.get()), adapter, sha256));
+  }
+
+  private List<LayerSlice> slices(TextNode node) {
+    List<LayerSlice> slices = new ArrayList<>();
+    if (node.kind != Kind.LIST) {
+      problems.add(node.at() + "'slices' is " + node.kind + ", wanted a list");
+      return slices;
+    }
+    for (TextNode item : node.items) {
+      List<LayerRange> ranges = new ArrayList<>();
+      item.fields.forEach(
+          (model, value) -> {
+            if (value.items.size() == 2) {
+              ranges.add(
+                  new LayerRange(
+                      model, whole(model, value.items.get(0)), whole(model, value.items.get(1))));
+            } else {
+              problems.add(
+                  value.at() + "slice of '" + model + "': wanted two layers, e.g. [0, 12]");
+            }
+          });
+      if (item.kind != Kind.MAP) {
+        problems.add(item.at() + "a slice is " + item.kind + ", wanted e.g. {model: [0, 12]}");
+      }
+      slices.add(new LayerSlice(ranges));
+    }
+    return slices;
+  }
+
+  private int whole(String what, TextNode node) {
+    try {
+      return Integer.parseInt(node.text);
+    } catch (NumberFormatException e) {
+      problems.add(node.at() + "'" + what + "' is '" + node.text + "', wanted a whole number");
+      return 0;
+    }
+  }
+
+  private Optional<VocabularyChoice> vocabulary(TextNode node) {
+    if (node.kind != Kind.MAP) {
+      return scalar(node, "'vocabulary'").map(RecipeReader::vocabularyOf);
+    }
+    checkKeys(node, VOCABULARY_KEYS);
+    VocabularyChoice choice = vocabularyOf(text(node, "source").orElse("base"));
+    Optional<String> model = text(node, "model");
+    if (model.isPresent()) {
+      choice = VocabularyChoice.of(model.get());
+    }
+    Optional<TextNode> tokens = present(node, "tokens");
+    if (tokens.isPresent()) {
+      Map<String, TokenEmbedding> embeddings = new LinkedHashMap<>();
+      tokens.get().fields.forEach((token, value) -> embeddings.put(token, token(token, value)));
+      choice = choice.withTokens(embeddings);
+    }
+    Optional<TextNode> padding = present(node, "pad_to_multiple_of");
+    if (padding.isPresent()) {
+      choice = choice.paddedTo(whole("pad_to_multiple_of", padding.get()));
+    }
+    return Optional.of(choice);
+  }
+
+  private static VocabularyChoice vocabularyOf(String text) {
+    return switch (text) {
+      case "base" -> VocabularyChoice.base();
+      case "union" -> VocabularyChoice.union();
+      default -> VocabularyChoice.of(text);
+    };
+  }
+
+  private TokenEmbedding token(String token, TextNode node) {
+    Optional<String> source = Optional.empty();
+    boolean force = false;
+    TokenEmbedding embedding = TokenEmbedding.byDefault();
+    if (node.kind == Kind.MAP) {
+      checkKeys(node, TOKEN_KEYS);
+      source = text(node, "source");
+      force = present(node, "force").map(n -> n.text.equalsIgnoreCase("true")).orElse(false);
+      Optional<String> model = text(node, "model");
+      Optional<String> other = text(node, "token");
+      Optional<TextNode> id = present(node, "id");
+      if (model.isEmpty() && (other.isPresent() || id.isPresent())) {
+        problems.add(node.at() + "token '" + token + "' says no 'model'");
+      } else if (other.isPresent() && id.isPresent()) {
+        problems.add(node.at() + "token '" + token + "' gives both 'token' and 'id'");
+      } else if (other.isPresent()) {
+        embedding = TokenEmbedding.ofToken(model.get(), other.get());
+      } else if (id.isPresent()) {
+        embedding = TokenEmbedding.ofId(model.get(), whole("id", id.get()));
+      } else if (model.isPresent()) {
+        embedding = TokenEmbedding.ofModel(model.get());
+      }
+    } else {
+      source = scalar(node, "token '" + token + "'");
+    }
+    if (source.isPresent() && source.get().equals("zero")) {
+      embedding = TokenEmbedding.zero();
+    } else if (source.isPresent() && !source.get().equals("default")) {
+      problems.add(
+          node.at()
+              + "token '"
+              + token
+              + "' is '"
+              + source.get()
+              + "', wanted zero, default or {model: ...}");
+    }
+    return force ? embedding.forced() : embedding;
+  }
+
+  private void statistics(TextNode node, MergeRecipe.Builder recipe) {
+    if (node.kind != Kind.MAP) {
+      problems.add(node.at() + "'statistics' is " + node.kind + ", wanted a map of sources");
+      return;
+    }
+    node.fields.forEach(
+        (source, file) -> model(file).ifPresent(ref -> recipe.statistics(source, ref)));
   }
 
   private String path(String written) {

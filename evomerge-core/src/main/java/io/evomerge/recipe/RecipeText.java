@@ -116,7 +116,57 @@ final class RecipeText {
     } else {
       recipe.tokenizer().ifPresent(name -> entries.put("tokenizer", quote.apply(name)));
     }
+    if (!recipe.slices().isEmpty()) {
+      entries.put("slices", new Lines(recipe.slices().stream().map(this::slice).toList()));
+    }
+    recipe.vocabulary().ifPresent(choice -> entries.put("vocabulary", vocabulary(choice)));
+    recipe.chatTemplate().ifPresent(text -> entries.put("chat_template", quote.apply(text)));
+    if (!recipe.statistics().isEmpty()) {
+      Map<String, String> files = new LinkedHashMap<>();
+      recipe.statistics().forEach((source, file) -> files.put(source, model(file)));
+      entries.put("statistics", map(files));
+    }
     return entries;
+  }
+
+  private String slice(LayerSlice slice) {
+    Map<String, String> ranges = new LinkedHashMap<>();
+    for (LayerRange range : slice.ranges()) {
+      List<String> layers = List.of(String.valueOf(range.first()), String.valueOf(range.end()));
+      ranges.put(range.model(), list(layers));
+    }
+    return map(ranges);
+  }
+
+  private String vocabulary(VocabularyChoice choice) {
+    Map<String, String> entry = new LinkedHashMap<>();
+    if (choice.model().isPresent()) {
+      entry.put("model", quote.apply(choice.model().get()));
+    } else {
+      entry.put("source", quote.apply(choice.source().name().toLowerCase(Locale.ROOT)));
+    }
+    if (!choice.tokens().isEmpty()) {
+      Map<String, String> tokens = new LinkedHashMap<>();
+      choice.tokens().forEach((token, embedding) -> tokens.put(token, token(embedding)));
+      entry.put("tokens", map(tokens));
+    }
+    choice.padToMultipleOf().ifPresent(n -> entry.put("pad_to_multiple_of", String.valueOf(n)));
+    return map(entry);
+  }
+
+  private String token(TokenEmbedding embedding) {
+    Map<String, String> entry = new LinkedHashMap<>();
+    switch (embedding.kind()) {
+      case DEFAULT -> entry.put("source", quote.apply("default"));
+      case ZERO -> entry.put("source", quote.apply("zero"));
+      default -> embedding.model().ifPresent(model -> entry.put("model", quote.apply(model)));
+    }
+    embedding.token().ifPresent(token -> entry.put("token", quote.apply(token)));
+    embedding.id().ifPresent(id -> entry.put("id", String.valueOf(id)));
+    if (embedding.force()) {
+      entry.put("force", "true");
+    }
+    return map(entry);
   }
 
   private String model(CheckpointRef ref) {
@@ -124,6 +174,7 @@ final class RecipeText {
     entry.put("name", quote.apply(ref.name()));
     if (!canonical || ref.sha256().isEmpty()) {
       entry.put("path", quote.apply(ref.location()));
+      ref.adapter().ifPresent(adapter -> entry.put("adapter", quote.apply(adapter)));
     }
     if (!ref.sha256().isEmpty()) {
       entry.put("sha256", quote.apply(ref.sha256()));

@@ -98,7 +98,7 @@ class MergeRecipeTest {
                 TensorSelector.parse("layers.0.mlp"),
                 Map.of("density", ParameterValue.perSource(List.of(0.5, 0.6))))
             .build();
-    assertThat(recipe.parametersFor(MLP_0, SPECS))
+    assertThat(recipe.parametersFor("", MLP_0, SPECS))
         .isEqualTo(
             ParameterValues.of(
                 Map.of(
@@ -106,8 +106,9 @@ class MergeRecipeTest {
                     "density", new double[] {0.5, 0.6},
                     "lambda", new double[] {1},
                     "normalize", new double[] {1})));
-    assertThat(recipe.parametersFor(HEAD, SPECS).asMap().get("weight")).containsExactly(0.1, 0.2);
-    assertThat(recipe.parametersFor(HEAD, SPECS).asMap().get("density")).containsExactly(1, 1);
+    assertThat(recipe.parametersFor("", HEAD, SPECS).asMap().get("weight"))
+        .containsExactly(0.1, 0.2);
+    assertThat(recipe.parametersFor("", HEAD, SPECS).asMap().get("density")).containsExactly(1, 1);
   }
 
   @Test
@@ -119,7 +120,7 @@ class MergeRecipeTest {
             .perSource("lambda", 1, 2)
             .parameter("normalize", 0.5)
             .build();
-    assertThatThrownBy(() -> recipe.parametersFor(HEAD, SPECS))
+    assertThatThrownBy(() -> recipe.parametersFor("", HEAD, SPECS))
         .isInstanceOf(RecipeException.class)
         .hasMessageContaining("dare_ties has no parameter 'densty'; did you mean 'density'?")
         .hasMessageContaining("'density' is 1.5, 1.5, wanted a number in [0.0, 1.0]")
@@ -179,7 +180,7 @@ class MergeRecipeTest {
                     .group(TensorSelector.all(), Map.of("density", ParameterValue.of(0.9)))
                     .build())
             .decode(Genome.of(0.1, 0.2, 0.3, 0.4, 0.5, 0.6));
-    assertThat(grouped.parametersFor(MLP_0, SPECS).asMap().get("density"))
+    assertThat(grouped.parametersFor("", MLP_0, SPECS).asMap().get("density"))
         .as("the genome's value stands above the template's groups")
         .containsExactly(0.1, 0.2);
     assertThatThrownBy(() -> new ParameterRecipeDecoder(space, MergeRecipe.builder("ties").build()))

@@ -12,11 +12,9 @@ import io.evomerge.fitness.Objective;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Gene;
 import io.evomerge.genome.SearchSpace;
-import io.evomerge.genome.Semantics;
 import io.evomerge.optimizer.OptimizerFactory;
 import io.evomerge.optimizer.Optimizers;
 import io.evomerge.recipe.MergeRecipe;
-import io.evomerge.recipe.ParameterValue;
 import io.evomerge.recipe.RecipeDecoder;
 import io.evomerge.result.EvolutionResult;
 import io.evomerge.result.SelectedModel;
@@ -54,19 +52,12 @@ class SearchLoopTest {
 
   private static final RecipeDecoder DECODER =
       genome ->
-          new MergeRecipe(
-              "linear",
-              Semantics.PAPER,
-              Optional.empty(),
-              List.of(new CheckpointRef("a", "a", "00")),
-              Map.of(
-                  "x", ParameterValue.of(genome.value(0)),
-                  "y", ParameterValue.of(genome.value(1)),
-                  "k", ParameterValue.of(genome.value(2))),
-              List.of(),
-              0,
-              Optional.empty(),
-              Optional.empty());
+          MergeRecipe.builder("linear")
+              .source(new CheckpointRef("a", "a", "00"))
+              .parameter("x", genome.value(0))
+              .parameter("y", genome.value(1))
+              .parameter("k", genome.value(2))
+              .build();
 
   private static double sphere(MergeRecipe recipe) {
     double x = recipe.parameters().get("x").numbers().get(0) - 0.3;
