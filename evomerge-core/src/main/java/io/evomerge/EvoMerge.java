@@ -4,6 +4,7 @@ import io.evomerge.candidate.CandidateAssembler;
 import io.evomerge.candidate.MergedModelWriter;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.Checkpoints;
 import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.exception.ConfigurationException;
@@ -43,6 +44,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -214,6 +216,9 @@ public final class EvoMerge implements AutoCloseable {
     all.put("operator", template.operator());
     all.put("semantics", template.semantics().name());
     all.put("dtype", template.dtype().map(DType::name).orElse("of the sources"));
+    if (!template.equals(settings.template(template.base(), template.sources(), false))) {
+      all.put("recipe", template.digest());
+    }
     settings.space.settings().forEach((name, value) -> all.put("space." + name, value));
     all.put("optimizer", settings.optimizer.name());
     new TreeMap<>(settings.optimizer.settings())
@@ -266,6 +271,7 @@ public final class EvoMerge implements AutoCloseable {
     private Selection selection = Selection.standard();
     private int failureLimit = 16;
     private @Nullable DType dtype;
+    private UnaryOperator<MergeRecipe.Builder> recipe = UnaryOperator.identity();
     private @Nullable Supplier<TrialEvaluator> evaluator;
     private final List<RunListener> listeners = new ArrayList<>();
 
@@ -289,6 +295,7 @@ public final class EvoMerge implements AutoCloseable {
       selection = other.selection;
       failureLimit = other.failureLimit;
       dtype = other.dtype;
+      recipe = other.recipe;
       evaluator = other.evaluator;
       listeners.addAll(other.listeners);
     }
@@ -506,6 +513,18 @@ public final class EvoMerge implements AutoCloseable {
     }
 
     /**
+     * What the recipes of all candidates have in common besides models, operator, seed and type:
+     * slices of layers, a common vocabulary, a chat template, activation statistics, parameters
+     * that are not searched. Where both give a parameter, the search counts.
+     *
+     * @param value changes the builder that it is given; called more than once
+     */
+    public Builder recipe(UnaryOperator<MergeRecipe.Builder> value) {
+      recipe = value;
+      return this;
+    }
+
+    /**
      * Evaluates candidates elsewhere, such as on a cluster.
      *
      * @param value makes an evaluator per run; the run closes it
@@ -552,15 +571,32 @@ public final class EvoMerge implements AutoCloseable {
             || (copy.base != null && openBase.isEmpty())) {
           throw new ConfigurationException("EvoMerge", problems);
         }
-        assembler =
-            collect(problems, () -> assembler(copy.operator, copy.semantics, openBase, open));
+        // Without digests, which are slow: they do not matter for what fits.
+        MergeRecipe structure =
+            collect(
+                problems,
+                () ->
+                    copy.template(
+                        openBase.map(Builder::undigested),
+                        open.stream().map(Builder::undigested).toList(),
+                        true));
+        if (structure == null) {
+          throw new ConfigurationException("EvoMerge", problems);
+        }
+        @Nullable CandidateAssembler fitting =
+            collect(
+                problems,
+                () -> assembler(copy.operator, copy.semantics, openBase, open, structure));
+        assembler = fitting;
         List<String> names = open.stream().map(Checkpoint::name).toList();
         ParameterSearchSpace bound =
             collect(
                 problems,
                 () ->
                     copy.space.bind(
-                        openBase.orElse(open.get(0)).layout(), copy.operator.parameters(), names));
+                        fitting == null ? openBase.orElse(open.get(0)).layout() : fitting.layout(),
+                        copy.operator.parameters(),
+                        names));
         if (bound != null) {
           List<Direction> directions = copy.objectives.stream().map(Objective::direction).toList();
           if (!directions.isEmpty()) {
@@ -570,18 +606,11 @@ public final class EvoMerge implements AutoCloseable {
         if (!problems.isEmpty() || assembler == null || bound == null) {
           throw new ConfigurationException("EvoMerge", problems);
         }
-        MergeRecipe.Builder template =
-            MergeRecipe.builder(copy.operator.name())
-                .semantics(copy.semantics)
-                .sources(open.stream().map(Checkpoint::ref).toList())
-                .seed(copy.seed);
-        openBase.ifPresent(model -> template.base(model.ref()));
-        if (copy.dtype != null) {
-          template.dtype(copy.dtype);
-        }
+        MergeRecipe template =
+            copy.template(
+                openBase.map(Checkpoint::ref), open.stream().map(Checkpoint::ref).toList(), true);
         EvoMerge search =
-            new EvoMerge(
-                copy, owned, openBase, List.copyOf(open), assembler, bound, template.build());
+            new EvoMerge(copy, owned, openBase, List.copyOf(open), assembler, bound, template);
         built = true;
         return search;
       } finally {
@@ -592,6 +621,21 @@ public final class EvoMerge implements AutoCloseable {
           owned.forEach(Checkpoint::close);
         }
       }
+    }
+
+    private static CheckpointRef undigested(Checkpoint model) {
+      return new CheckpointRef(model.name(), model.location().toString().replace('\\', '/'), "");
+    }
+
+    private MergeRecipe template(
+        Optional<CheckpointRef> baseRef, List<CheckpointRef> refs, boolean customised) {
+      MergeRecipe.Builder template =
+          MergeRecipe.builder(operator.name()).semantics(semantics).sources(refs).seed(seed);
+      baseRef.ifPresent(template::base);
+      if (dtype != null) {
+        template.dtype(dtype);
+      }
+      return (customised ? recipe.apply(template) : template).build();
     }
 
     private void check(List<String> problems) {
@@ -677,9 +721,13 @@ public final class EvoMerge implements AutoCloseable {
         MergeOperator operator,
         Semantics semantics,
         Optional<Checkpoint> base,
-        List<Checkpoint> sources) {
+        List<Checkpoint> sources,
+        MergeRecipe structure) {
       CandidateAssembler.Builder builder =
-          CandidateAssembler.builder(operator).semantics(semantics).sources(sources);
+          CandidateAssembler.builder(operator)
+              .semantics(semantics)
+              .sources(sources)
+              .structure(structure);
       base.ifPresent(builder::base);
       return builder.build();
     }

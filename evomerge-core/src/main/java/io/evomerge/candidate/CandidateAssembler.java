@@ -1,6 +1,7 @@
 package io.evomerge.candidate;
 
 import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.checkpoint.ModelLayout;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.IncompatibleCheckpointsException;
 import io.evomerge.exception.RecipeException;
@@ -128,6 +129,11 @@ public final class CandidateAssembler implements AutoCloseable {
     return inputs.operator();
   }
 
+  /** Returns what the tensors of the candidates are. */
+  public ModelLayout layout() {
+    return inputs.layout();
+  }
+
   /** Forgets what it kept of the checkpoints; idempotent. Stores stay their owners'. */
   @Override
   public void close() {
@@ -150,9 +156,11 @@ public final class CandidateAssembler implements AutoCloseable {
     private Semantics semantics = Semantics.PAPER;
     private long cacheBytes = Runtime.getRuntime().maxMemory() / 4;
     private boolean allowMixedDtypes;
+    private MergeRecipe structure;
 
     private Builder(MergeOperator operator) {
       this.operator = operator;
+      this.structure = MergeRecipe.builder(operator.name()).build();
     }
 
     /**
@@ -208,6 +216,17 @@ public final class CandidateAssembler implements AutoCloseable {
     }
 
     /**
+     * Sets the slices, the vocabulary and the statistics that all recipes have in common; default
+     * none.
+     *
+     * @param recipe has them; nothing else of it counts
+     */
+    public Builder structure(MergeRecipe recipe) {
+      structure = recipe;
+      return this;
+    }
+
+    /**
      * Checks that operator and checkpoints fit and makes the assembler.
      *
      * @throws ConfigurationException listing every mistake: number of sources, a base that is
@@ -220,7 +239,8 @@ public final class CandidateAssembler implements AutoCloseable {
             "CandidateAssembler", List.of("cacheBytes " + cacheBytes + " must not be negative"));
       }
       MergeInputs inputs =
-          new MergeInputs("CandidateAssembler", operator, base, sources, allowMixedDtypes);
+          new MergeInputs(
+              "CandidateAssembler", operator, base, sources, structure, allowMixedDtypes);
       return new CandidateAssembler(inputs, semantics, MergeCache.ofBytes(cacheBytes));
     }
   }

@@ -11,11 +11,13 @@ import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.IncompatibleCheckpointsException;
 import io.evomerge.exception.MergeException;
 import io.evomerge.exception.RecipeException;
+import io.evomerge.genome.ParameterSpec;
 import io.evomerge.genome.ParameterValues;
 import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperator.BaseModel;
 import io.evomerge.merge.MergeTask;
+import io.evomerge.recipe.LayerRange;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorInfo;
@@ -25,9 +27,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -42,14 +46,17 @@ final class MergeInputs {
   private final MergeOperator operator;
   private final @Nullable Checkpoint base;
   private final List<Checkpoint> sources;
-  private final Checkpoint reference;
+  private final MergeRecipe structure;
+  private final MergePlan plan;
+  private final Map<String, MergePlan.Planned> byName = new HashMap<>();
   private final List<TensorInfo> merged = new ArrayList<>();
   private final List<TensorInfo> copied = new ArrayList<>();
   private volatile List<CheckpointRef> verified = List.of();
 
   /**
-   * Checks everything that does not depend on a recipe.
+   * Checks everything that does not depend on a recipe's parameters.
    *
+   * @param structure whose slices, vocabulary and statistics count
    * @throws ConfigurationException listing every mistake
    * @throws IncompatibleCheckpointsException if the checkpoints differ
    */
@@ -58,47 +65,84 @@ final class MergeInputs {
       MergeOperator operator,
       @Nullable Checkpoint base,
       List<Checkpoint> sources,
+      MergeRecipe structure,
       boolean allowMixedDtypes) {
     this.operator = operator;
     this.base = base;
     this.sources = List.copyOf(sources);
+    this.structure = structure;
     List<String> problems = new ArrayList<>();
-    checkArity(problems);
+    checkNames(problems);
+    if (structure.slices().isEmpty()) {
+      checkArity("", sources.size(), base != null, problems);
+    } else {
+      checkSlices(problems);
+    }
     if (!problems.isEmpty()) {
       throw new ConfigurationException(what, problems);
     }
-    this.reference = base != null ? base : sources.get(0);
-    Checkpoints.requireMergeable(reference, others(), allowMixedDtypes);
-    for (TensorInfo info : reference.tensors().values()) {
-      (info.dtype().isFloating() ? merged : copied).add(info);
+    MergePlan.Views views = Checkpoint::tensor;
+    if (structure.slices().isEmpty()) {
+      Checkpoints.requireMergeable(reference(), others(), allowMixedDtypes);
+      this.plan = MergePlan.of(base, this.sources, views);
+    } else {
+      this.plan = MergePlan.of(base, this.sources, structure.slices(), allowMixedDtypes, views);
+    }
+    for (MergePlan.Planned tensor : plan.tensors()) {
+      byName.put(tensor.info().name(), tensor);
+      (tensor.info().dtype().isFloating() ? merged : copied).add(tensor.info());
     }
     requireEqualCopies();
   }
 
-  private void checkArity(List<String> problems) {
-    String name = "operator '" + operator.name() + "' ";
-    if (operator.baseModel() == BaseModel.REQUIRED && base == null) {
+  private void checkNames(List<String> problems) {
+    List<String> names = sources.stream().map(Checkpoint::name).toList();
+    if (sources.isEmpty()) {
+      problems.add("there are no sources: add at least one");
+    }
+    if (names.stream().distinct().count() != names.size()) {
+      problems.add("sources " + names + " share a name; open them with names of their own");
+    }
+  }
+
+  private void checkSlices(List<String> problems) {
+    Set<String> known = new LinkedHashSet<>();
+    all().forEach(model -> known.add(model.name()));
+    for (int i = 0; i < structure.slices().size(); i++) {
+      List<String> models =
+          structure.slices().get(i).ranges().stream().map(LayerRange::model).toList();
+      for (String model : models) {
+        if (!known.contains(model)) {
+          problems.add("slice " + i + ": there is no model '" + model + "', only " + known);
+        }
+      }
+      boolean withBase = base != null && models.contains(base.name());
+      // A base that is a source as well takes part as both.
+      int count = (int) sources.stream().filter(source -> models.contains(source.name())).count();
+      checkArity("slice " + i + ": ", count, withBase, problems);
+    }
+  }
+
+  private void checkArity(String where, int count, boolean withBase, List<String> problems) {
+    String name = where + "operator '" + operator.name() + "' ";
+    if (operator.baseModel() == BaseModel.REQUIRED && !withBase) {
       problems.add(name + "needs a base model; give the common base of the sources");
     }
-    if (operator.baseModel() == BaseModel.UNUSED && base != null) {
+    if (operator.baseModel() == BaseModel.UNUSED && withBase) {
       problems.add(
-          name + "takes no base model; leave '" + base.name() + "' out or make it a source");
+          name + "takes no base model; leave '" + reference().name() + "' out or make it a source");
     }
-    int count = sources.size();
-    if (count < Math.max(1, operator.minSources()) || count > operator.maxSources()) {
+    int least = Math.max(1, operator.minSources());
+    if (count < least || count > operator.maxSources()) {
       problems.add(
           name
               + "takes "
-              + Math.max(1, operator.minSources())
+              + least
               + (operator.maxSources() == Integer.MAX_VALUE
                   ? " or more"
                   : " to " + operator.maxSources())
               + " sources, got "
               + count);
-    }
-    List<String> names = sources.stream().map(Checkpoint::name).toList();
-    if (names.stream().distinct().count() != count) {
-      problems.add("sources " + names + " share a name; open them with names of their own");
     }
   }
 
@@ -109,10 +153,13 @@ final class MergeInputs {
   private void requireEqualCopies() {
     List<String> different = new ArrayList<>();
     for (TensorInfo info : copied) {
-      TensorView ours = reference.tensor(info.name());
-      for (Checkpoint other : others()) {
-        if (!sameBytes(ours, other.tensor(info.name()))) {
-          different.add("'" + info.name() + "' (" + info.dtype() + ") of '" + other.name() + "'");
+      MergePlan.Planned tensor = byName.get(info.name());
+      TensorView ours = tensor.reference();
+      for (int i = 0; i < tensor.sources().size(); i++) {
+        TensorView theirs = tensor.sources().get(i);
+        if (theirs != ours && !sameBytes(ours, theirs)) {
+          String model = sources.get(tensor.participants().get(i)).name();
+          different.add("'" + info.name() + "' (" + info.dtype() + ") of '" + model + "'");
         }
       }
     }
@@ -120,7 +167,7 @@ final class MergeInputs {
       throw new IncompatibleCheckpointsException(
           "tensors that are not floating-point are copied, so all models must have the same; these"
               + " differ from '"
-              + reference.name()
+              + reference().name()
               + "': "
               + String.join(", ", different));
     }
@@ -147,11 +194,11 @@ final class MergeInputs {
 
   /** The base, or the first source: its tensors are those of the result. */
   Checkpoint reference() {
-    return reference;
+    return base != null ? base : sources.get(0);
   }
 
   ModelLayout layout() {
-    return reference.layout();
+    return plan.layout();
   }
 
   /** Floating-point tensors, in the order of their names. */
@@ -194,6 +241,10 @@ final class MergeInputs {
     }
     if (recipe.sources().size() != sources.size()) {
       problems.add("it names " + recipe.sources().size() + " sources, there are " + sources.size());
+    }
+    if (!recipe.slices().equals(structure.slices())
+        || !recipe.vocabulary().equals(structure.vocabulary())) {
+      problems.add("its slices or vocabulary are not those that the models were checked for");
     }
     if (problems.isEmpty()) {
       List<CheckpointRef> refs = new ArrayList<>(recipe.sources());
@@ -259,28 +310,45 @@ final class MergeInputs {
       ParameterValues values,
       MergeCache cache,
       TensorSink sink) {
+    MergePlan.Planned tensor = byName.get(info.name());
     Part part = layout().role(info.name()).part();
     MergeTask.Builder task =
         MergeTask.builder(info)
-            .parameters(values)
+            .parameters(ofParticipants(values, tensor.participants()))
             .semantics(recipe.semantics())
             .embedding(part == Part.EMBEDDINGS || part == Part.HEAD)
             .seed(recipe.seed())
             .cache(cache);
-    if (base != null) {
-      task.base(base.tensor(info.name()));
-    }
-    for (Checkpoint source : sources) {
-      task.source(source.name(), source.tensor(info.name()));
+    tensor.base().ifPresent(task::base);
+    for (int i = 0; i < tensor.sources().size(); i++) {
+      task.source(sources.get(tensor.participants().get(i)).name(), tensor.sources().get(i));
     }
     CountingSink counted = new CountingSink(sink);
     operator.merge(task.build(), counted);
     counted.requireComplete(operator.name());
   }
 
+  /** Of what is given per source, keeps that of the sources that take part. */
+  private ParameterValues ofParticipants(ParameterValues values, List<Integer> participants) {
+    if (participants.size() == sources.size()) {
+      return values;
+    }
+    Map<String, double[]> kept = values.asMap();
+    Map<String, double[]> result = new HashMap<>();
+    for (ParameterSpec spec : operator.parameters()) {
+      double[] numbers = kept.get(spec.name());
+      if (numbers != null && spec.scope() == ParameterSpec.Scope.PER_SOURCE && numbers.length > 1) {
+        result.put(spec.name(), participants.stream().mapToDouble(i -> numbers[i]).toArray());
+      } else if (numbers != null) {
+        result.put(spec.name(), numbers);
+      }
+    }
+    return ParameterValues.of(result);
+  }
+
   /** Copies a tensor that is not merged. */
   void copy(TensorInfo info, TensorSink sink) {
-    TensorView view = reference.tensor(info.name());
+    TensorView view = byName.get(info.name()).reference();
     byte[] block = new byte[COPY_BYTES];
     for (long at = 0; at < info.byteSize(); at += COPY_BYTES) {
       int count = (int) Math.min(COPY_BYTES, info.byteSize() - at);
@@ -296,7 +364,7 @@ final class MergeInputs {
   }
 
   Optional<ModelConfig> config(MergeRecipe recipe) {
-    return MergedConfig.of(tokenizerSource(recipe), reference, recipe.dtype());
+    return MergedConfig.of(tokenizerSource(recipe), reference(), plan, recipe.dtype());
   }
 
   static Optional<Path> tokenizerFolder(Checkpoint checkpoint) {

@@ -149,6 +149,7 @@ public final class MergedModelWriter {
             operator,
             base.orElse(null),
             List.copyOf(sources),
+            recipe,
             allowMixedDtypes);
     inputs.requireMatches(recipe);
     refuseSourceAsTarget(inputs, folder);

@@ -115,6 +115,21 @@ public final class ModelLayout {
     return MLP.matcher(rest).matches() ? TensorRole.Component.MLP : TensorRole.Component.OTHER;
   }
 
+  /**
+   * Returns the name that a tensor of a transformer block has in another block.
+   *
+   * @param tensor its name
+   * @param layer number of the other block
+   * @throws IllegalArgumentException if it is not a tensor of a block
+   */
+  public static String withLayer(String tensor, int layer) {
+    Matcher block = BLOCK.matcher(tensor);
+    if (!block.matches()) {
+      throw new IllegalArgumentException("'" + tensor + "' is in no transformer block");
+    }
+    return tensor.substring(0, block.start(1)) + layer + tensor.substring(block.end(1));
+  }
+
   /** Returns the role of every tensor, in the order of the names. */
   public Map<String, TensorRole> roles() {
     return roles;

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -83,7 +84,9 @@ class RecipeFilesTest {
         Path file = folder.resolve(i % 2 == 0 ? "r.yaml" : "r.json");
         RecipeFiles.write(recipe, file);
         MergeRecipe read = RecipeFiles.read(file);
-        assertThat(read.toBuilder().sources(recipe.sources()).build()).as(why).isEqualTo(recipe);
+        MergeRecipe.Builder back = read.toBuilder().sources(recipe.sources());
+        recipe.statistics().forEach(back::statistics);
+        assertThat(back.build()).as(why).isEqualTo(recipe);
       }
     }
   }
@@ -95,7 +98,10 @@ class RecipeFilesTest {
     List<CheckpointRef> sources = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       String name = oddNames[(first + i) % oddNames.length];
-      sources.add(new CheckpointRef(name, "models/m " + i + "#", random.nextBoolean() ? SHA : ""));
+      Optional<String> adapter =
+          random.nextInt(4) == 0 ? Optional.of("adapters/a: " + i) : Optional.empty();
+      sources.add(
+          new CheckpointRef(name, "models/m " + i + "#", adapter, random.nextBoolean() ? SHA : ""));
     }
     MergeRecipe.Builder recipe =
         MergeRecipe.builder("op_" + random.nextInt(9))
@@ -106,7 +112,7 @@ class RecipeFilesTest {
     if (random.nextBoolean()) {
       recipe.base(new CheckpointRef("base", "/models/base", SHA));
     }
-    for (String select : List.of("all", "layers.3-5.mlp", "head", "embeddings")) {
+    for (String select : List.of("all", "layers.3-5.mlp", "head", "embeddings", "layers.1:q: x")) {
       if (random.nextBoolean()) {
         recipe.group(TensorSelector.parse(select), parameters(random, count));
       }
@@ -117,7 +123,53 @@ class RecipeFilesTest {
     if (random.nextBoolean()) {
       recipe.tokenizer(sources.get(random.nextInt(count)).name());
     }
+    if (random.nextBoolean()) {
+      recipe.slices(List.of(slice(random, sources), slice(random, sources)));
+    }
+    if (random.nextBoolean()) {
+      recipe.vocabulary(vocabulary(random, oddNames, sources.get(0).name()));
+    }
+    if (random.nextBoolean()) {
+      recipe.chatTemplate("{% for m in messages %}\n'\"{{ m }}: #\"'\n\t{% endfor %}");
+    }
+    if (random.nextBoolean()) {
+      String name = sources.get(0).name();
+      recipe.statistics(name, new CheckpointRef(name, "stats/file", SHA));
+    }
     return recipe.build();
+  }
+
+  private static LayerSlice slice(Random random, List<CheckpointRef> sources) {
+    int length = 1 + random.nextInt(8);
+    List<LayerRange> ranges = new ArrayList<>();
+    for (CheckpointRef source : sources) {
+      int first = random.nextInt(30);
+      ranges.add(new LayerRange(source.name(), first, first + length));
+    }
+    return new LayerSlice(ranges);
+  }
+
+  private static VocabularyChoice vocabulary(Random random, String[] tokens, String model) {
+    Map<String, TokenEmbedding> embeddings = new LinkedHashMap<>();
+    for (String token : tokens) {
+      TokenEmbedding embedding =
+          switch (random.nextInt(6)) {
+            case 0 -> TokenEmbedding.zero();
+            case 1 -> TokenEmbedding.byDefault();
+            case 2 -> TokenEmbedding.ofModel(model);
+            case 3 -> TokenEmbedding.ofToken(model, tokens[random.nextInt(tokens.length)]);
+            default -> TokenEmbedding.ofId(model, random.nextInt(1000));
+          };
+      embeddings.put(token, random.nextBoolean() ? embedding.forced() : embedding);
+    }
+    VocabularyChoice choice =
+        switch (random.nextInt(3)) {
+          case 0 -> VocabularyChoice.base();
+          case 1 -> VocabularyChoice.union();
+          default -> VocabularyChoice.of(model);
+        };
+    VocabularyChoice full = random.nextBoolean() ? choice.withTokens(embeddings) : choice;
+    return random.nextBoolean() ? full.paddedTo(64) : full;
   }
 
   private static Map<String, ParameterValue> parameters(Random random, int sources) {
@@ -236,5 +288,94 @@ class RecipeFilesTest {
     Path file = folder.resolve("wrong.yml");
     Files.writeString(file, "evomerge: 1\n");
     assertThatThrownBy(() -> RecipeFiles.read(file)).hasMessageContaining("wrong.yml");
+  }
+
+  @Test
+  void slicesVocabularyAndAdaptersAreReadAsPeopleWriteThem() {
+    MergeRecipe recipe =
+        RecipeFiles.fromYaml(
+            """
+            evomerge: 1
+            operator: passthrough
+            sources:
+              - {path: zoo/a, adapter: zoo/lora}
+              - zoo/b
+            slices:
+              - {a: [0, 8]}
+              - {b: [4, 12]}
+            vocabulary:
+              source: union
+              tokens:
+                <|im_start|>: {model: b}
+                <pad>: zero
+                <new>: default
+                <x>: {model: a, token: <y>, force: true}
+              pad_to_multiple_of: 8
+            chat_template: |-
+              {{ messages }}
+            statistics: {a: stats/a.safetensors}
+            """);
+    assertThat(recipe)
+        .isEqualTo(
+            MergeRecipe.builder("passthrough")
+                .source(new CheckpointRef("a", "zoo/a", Optional.of("zoo/lora"), ""))
+                .source(new CheckpointRef("b", "zoo/b", ""))
+                .slices(
+                    List.of(
+                        new LayerSlice(List.of(new LayerRange("a", 0, 8))),
+                        new LayerSlice(List.of(new LayerRange("b", 4, 12)))))
+                .vocabulary(
+                    VocabularyChoice.union()
+                        .withTokens(
+                            Map.of(
+                                "<|im_start|>", TokenEmbedding.ofModel("b"),
+                                "<pad>", TokenEmbedding.zero(),
+                                "<new>", TokenEmbedding.byDefault(),
+                                "<x>", TokenEmbedding.ofToken("a", "<y>").forced()))
+                        .paddedTo(8))
+                .chatTemplate("{{ messages }}")
+                .statistics("a", new CheckpointRef("a.safetensors", "stats/a.safetensors", ""))
+                .build());
+  }
+
+  @Test
+  void mistakesInSlicesAndVocabulariesAreNamed() {
+    assertThatThrownBy(
+            () ->
+                RecipeFiles.fromYaml(
+                    """
+                    evomerge: 1
+                    operator: passthrough
+                    sources: [zoo/a]
+                    slices:
+                      - {a: [0]}
+                      - a
+                    vocabulary:
+                      sauce: union
+                      tokens:
+                        x: {id: 5}
+                        y: nothing
+                    """))
+        .isInstanceOf(RecipeException.class)
+        .hasMessageContaining("line 5: slice of 'a': wanted two layers, e.g. [0, 12]")
+        .hasMessageContaining("line 6: a slice is a text")
+        .hasMessageContaining("unknown key 'sauce'; did you mean 'source'?")
+        .hasMessageContaining("token 'x' says no 'model'")
+        .hasMessageContaining("token 'y' is 'nothing', wanted zero, default or {model: ...}");
+    assertThatThrownBy(
+            () ->
+                RecipeFiles.fromYaml(
+                    """
+                    evomerge: 1
+                    operator: passthrough
+                    sources: [zoo/a, zoo/b]
+                    slices: [{a: [0, 4], b: [0, 3]}, {c: [2, 2]}]
+                    vocabulary: d
+                    """))
+        .isInstanceOf(RecipeException.class)
+        .hasMessageContaining("'b' gives 3 layers, 'a' gives 4")
+        .hasMessageContaining("slice 1: 'c' is none of the models")
+        .hasMessageContaining("layers [2, 2) of 'c' are no range")
+        .hasMessageContaining("vocabulary: 'd' is none of the models");
   }
 }
