@@ -71,13 +71,7 @@ final class MergeInputs {
     this.base = base;
     this.sources = List.copyOf(sources);
     this.structure = structure;
-    List<String> problems = new ArrayList<>();
-    checkNames(problems);
-    if (structure.slices().isEmpty()) {
-      checkArity("", sources.size(), base != null, problems);
-    } else {
-      checkSlices(problems);
-    }
+    List<String> problems = structureProblems(operator, base, sources, structure);
     if (!problems.isEmpty()) {
       throw new ConfigurationException(what, problems);
     }
@@ -95,42 +89,53 @@ final class MergeInputs {
     requireEqualCopies();
   }
 
-  private void checkNames(List<String> problems) {
+  /** Returns what is wrong with the number and the names of the models, slice by slice. */
+  static List<String> structureProblems(
+      MergeOperator operator,
+      @Nullable Checkpoint base,
+      List<? extends Checkpoint> sources,
+      MergeRecipe structure) {
+    List<String> problems = new ArrayList<>();
     List<String> names = sources.stream().map(Checkpoint::name).toList();
-    if (sources.isEmpty()) {
-      problems.add("there are no sources: add at least one");
-    }
     if (names.stream().distinct().count() != names.size()) {
       problems.add("sources " + names + " share a name; open them with names of their own");
     }
-  }
-
-  private void checkSlices(List<String> problems) {
-    Set<String> known = new LinkedHashSet<>();
-    all().forEach(model -> known.add(model.name()));
+    String baseName = base == null ? null : base.name();
+    if (structure.slices().isEmpty()) {
+      checkArity("", operator, names.size(), baseName, problems);
+    }
+    Set<String> known = new LinkedHashSet<>(names);
+    if (baseName != null) {
+      known.add(baseName);
+    }
     for (int i = 0; i < structure.slices().size(); i++) {
       List<String> models =
           structure.slices().get(i).ranges().stream().map(LayerRange::model).toList();
+      String where = "slice " + i + ": ";
       for (String model : models) {
         if (!known.contains(model)) {
-          problems.add("slice " + i + ": there is no model '" + model + "', only " + known);
+          problems.add(where + "there is no model '" + model + "', only " + known);
         }
       }
-      boolean withBase = base != null && models.contains(base.name());
-      // A base that is a source as well takes part as both.
-      int count = (int) sources.stream().filter(source -> models.contains(source.name())).count();
-      checkArity("slice " + i + ": ", count, withBase, problems);
+      int count = (int) names.stream().filter(models::contains).count();
+      String taking = baseName != null && models.contains(baseName) ? baseName : null;
+      checkArity(where, operator, count, taking, problems);
     }
+    return problems;
   }
 
-  private void checkArity(String where, int count, boolean withBase, List<String> problems) {
+  private static void checkArity(
+      String where,
+      MergeOperator operator,
+      int count,
+      @Nullable String base,
+      List<String> problems) {
     String name = where + "operator '" + operator.name() + "' ";
-    if (operator.baseModel() == BaseModel.REQUIRED && !withBase) {
+    if (operator.baseModel() == BaseModel.REQUIRED && base == null) {
       problems.add(name + "needs a base model; give the common base of the sources");
     }
-    if (operator.baseModel() == BaseModel.UNUSED && withBase) {
-      problems.add(
-          name + "takes no base model; leave '" + reference().name() + "' out or make it a source");
+    if (operator.baseModel() == BaseModel.UNUSED && base != null) {
+      problems.add(name + "takes no base model; leave '" + base + "' out or make it a source");
     }
     int least = Math.max(1, operator.minSources());
     if (count < least || count > operator.maxSources()) {
@@ -344,6 +349,18 @@ final class MergeInputs {
       }
     }
     return ParameterValues.of(result);
+  }
+
+  /** Returns the size of all tensors that are read for one. */
+  long inputBytes(TensorInfo info) {
+    MergePlan.Planned tensor = byName.get(info.name());
+    long bytes = tensor.base().map(view -> view.info().byteSize()).orElse(0L);
+    return bytes + tensor.sources().stream().mapToLong(view -> view.info().byteSize()).sum();
+  }
+
+  /** Returns the indices of the sources that take part in a tensor. */
+  List<Integer> participants(TensorInfo info) {
+    return byName.get(info.name()).participants();
   }
 
   /** Copies a tensor that is not merged. */

@@ -109,9 +109,28 @@ public final class MergedModelWriter {
   }
 
   private static Checkpoint open(CheckpointRef ref, List<Checkpoint> opened) throws IOException {
-    Checkpoint checkpoint = Checkpoints.open(Path.of(ref.location()), ref.name());
+    Checkpoint checkpoint = open(ref);
     opened.add(checkpoint);
     return checkpoint;
+  }
+
+  private static Checkpoint open(CheckpointRef ref) throws IOException {
+    return Checkpoints.open(Path.of(ref.location()), ref.name());
+  }
+
+  /**
+   * Tells what {@link #write(MergeRecipe, Path)} would do and everything that keeps it from being
+   * done, from the headers of the models' files: shapes, names, types, vocabularies, parameters,
+   * disk space, memory. Weights are not read, so neither digests nor NaNs are noticed, and nothing
+   * is written.
+   *
+   * @param recipe with locations that can be opened; relative ones from the working directory
+   * @param folder the target, if it is known
+   */
+  public MergeReport check(MergeRecipe recipe, Optional<Path> folder) {
+    return new MergeChecker(
+            MergedModelWriter::open, this::operator, options, allowMixedDtypes, parallelism)
+        .check(recipe, folder);
   }
 
   /**
@@ -135,14 +154,7 @@ public final class MergedModelWriter {
       List<? extends Checkpoint> sources,
       Path folder)
       throws IOException {
-    MergeOperator operator = operators.get(recipe.operator());
-    if (operator == null) {
-      throw new RecipeException(
-          "unknown operator '"
-              + recipe.operator()
-              + "'"
-              + DidYouMean.hint(recipe.operator(), new TreeMap<>(operators).keySet()));
-    }
+    MergeOperator operator = operator(recipe);
     MergeInputs inputs =
         new MergeInputs(
             "merge of " + folder,
@@ -188,6 +200,18 @@ public final class MergedModelWriter {
         complete,
         inputs.merged().stream().mapToLong(TensorInfo::elementCount).sum(),
         outputs.stream().mapToLong(TensorInfo::byteSize).sum());
+  }
+
+  private MergeOperator operator(MergeRecipe recipe) {
+    MergeOperator operator = operators.get(recipe.operator());
+    if (operator == null) {
+      throw new RecipeException(
+          "unknown operator '"
+              + recipe.operator()
+              + "'"
+              + DidYouMean.hint(recipe.operator(), new TreeMap<>(operators).keySet()));
+    }
+    return operator;
   }
 
   /** A model must not be replaced while it is read. */

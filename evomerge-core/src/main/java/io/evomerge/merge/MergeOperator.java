@@ -1,6 +1,7 @@
 package io.evomerge.merge;
 
 import io.evomerge.genome.ParameterSpec;
+import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorSink;
 import java.util.List;
 
@@ -30,6 +31,18 @@ public interface MergeOperator {
   /** Returns the largest number of sources, the base not counted. */
   default int maxSources() {
     return Integer.MAX_VALUE;
+  }
+
+  /**
+   * Returns about how many bytes of heap one thread needs to merge a tensor, so that too little
+   * memory is noticed before work begins. The default is that of an operator that reads in blocks
+   * and holds no tensor.
+   *
+   * @param tensor name and shape
+   * @param sources number of sources
+   */
+  default long scratchBytes(TensorInfo tensor, int sources) {
+    return (sources + 4L) << 18;
   }
 
   /**

@@ -1,0 +1,298 @@
+package io.evomerge.candidate;
+
+import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.checkpoint.CheckpointRef;
+import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.checkpoint.WriteOptions;
+import io.evomerge.exception.ConfigurationException;
+import io.evomerge.exception.EvoMergeException;
+import io.evomerge.genome.ParameterValues;
+import io.evomerge.merge.MergeOperator;
+import io.evomerge.merge.MergeTask;
+import io.evomerge.recipe.MergeRecipe;
+import io.evomerge.tensor.DType;
+import io.evomerge.tensor.TensorBuffer;
+import io.evomerge.tensor.TensorInfo;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.Random;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/** Tells what a merge would do and what keeps it from being done, from headers alone. */
+final class MergeChecker {
+
+  private static final long TRIAL_ROWS = 256;
+  private static final long TRIAL_COLUMNS = 1024;
+  private static final int TRIAL_RUNS = 4;
+
+  /** Opens the models that a recipe names. */
+  interface Opener {
+    Checkpoint open(CheckpointRef ref) throws IOException;
+  }
+
+  private final Opener opener;
+  private final Function<MergeRecipe, MergeOperator> operators;
+  private final WriteOptions options;
+  private final boolean allowMixedDtypes;
+  private final int parallelism;
+  private final Set<String> problems = new LinkedHashSet<>();
+  private final List<String> notes = new ArrayList<>();
+
+  MergeChecker(
+      Opener opener,
+      Function<MergeRecipe, MergeOperator> operators,
+      WriteOptions options,
+      boolean allowMixedDtypes,
+      int parallelism) {
+    this.opener = opener;
+    this.operators = operators;
+    this.options = options;
+    this.allowMixedDtypes = allowMixedDtypes;
+    this.parallelism = parallelism;
+  }
+
+  MergeReport check(MergeRecipe recipe, Optional<Path> folder) {
+    List<Checkpoint> opened = new ArrayList<>();
+    try {
+      Optional<MergeOperator> operator = attempt(() -> operators.apply(recipe));
+      Optional<Checkpoint> base = recipe.base().flatMap(ref -> open("base", ref, opened));
+      List<Checkpoint> sources = new ArrayList<>();
+      for (CheckpointRef ref : recipe.sources()) {
+        open("source", ref, opened).ifPresent(sources::add);
+      }
+      recipe.statistics().values().forEach(ref -> open("statistics", ref, opened));
+      boolean allOpen =
+          sources.size() == recipe.sources().size()
+              && base.isPresent() == recipe.base().isPresent();
+      operator.ifPresent(
+          method -> {
+            if (allOpen) {
+              problems.addAll(
+                  MergeInputs.structureProblems(method, base.orElse(null), sources, recipe));
+            }
+            opened.stream().findFirst().ifPresent(model -> checkParameters(recipe, method, model));
+          });
+      if (allOpen && recipe.slices().isEmpty() && opened.size() > 1) {
+        List<Checkpoint> models = new ArrayList<>(sources);
+        base.ifPresent(model -> models.add(0, model));
+        attempt(
+            () -> {
+              Checkpoints.requireMergeable(
+                  models.get(0), models.subList(1, models.size()), allowMixedDtypes);
+              return true;
+            });
+      }
+      Optional<MergeInputs> inputs = Optional.empty();
+      if (operator.isPresent() && allOpen && problems.isEmpty()) {
+        inputs =
+            attempt(
+                () ->
+                    new MergeInputs(
+                        "merge",
+                        operator.get(),
+                        base.orElse(null),
+                        sources,
+                        recipe,
+                        allowMixedDtypes));
+      }
+      return inputs
+          .map(ready -> report(recipe, ready, operator.get(), folder))
+          .orElseGet(() -> failed(folder));
+    } finally {
+      opened.forEach(Checkpoint::close);
+    }
+  }
+
+  private void checkParameters(MergeRecipe recipe, MergeOperator operator, Checkpoint model) {
+    if (!recipe.slices().isEmpty()) {
+      return;
+    }
+    for (String name : model.tensors().keySet()) {
+      attempt(() -> recipe.parametersFor(name, model.layout().role(name), operator.parameters()));
+    }
+  }
+
+  private Optional<Checkpoint> open(String role, CheckpointRef ref, List<Checkpoint> opened) {
+    try {
+      Checkpoint checkpoint = opener.open(ref);
+      opened.add(checkpoint);
+      return Optional.of(checkpoint);
+    } catch (IOException | RuntimeException e) {
+      String what = e.getMessage() == null ? e.toString() : e.getMessage();
+      problems.add(role + " '" + ref.name() + "': " + what);
+      return Optional.empty();
+    }
+  }
+
+  private <T> Optional<T> attempt(Supplier<T> work) {
+    try {
+      return Optional.of(work.get());
+    } catch (ConfigurationException e) {
+      problems.addAll(e.problems());
+    } catch (EvoMergeException e) {
+      problems.add(String.valueOf(e.getMessage()));
+    }
+    return Optional.empty();
+  }
+
+  private MergeReport failed(Optional<Path> folder) {
+    OptionalLong free = folder.map(this::checkTarget).orElse(OptionalLong.empty());
+    return new MergeReport(List.copyOf(problems), notes, 0, 0, 0, 0, free, 0, Optional.empty());
+  }
+
+  private MergeReport report(
+      MergeRecipe recipe, MergeInputs inputs, MergeOperator operator, Optional<Path> folder) {
+    Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
+    long read = 0;
+    long written = 0;
+    long parameterCount = 0;
+    long scratch = 0;
+    @Nullable TensorInfo largest = null;
+    for (TensorInfo info : inputs.merged()) {
+      attempt(() -> parameters.apply(info));
+      read += inputs.inputBytes(info);
+      written += info.withDtype(MergeInputs.outputType(recipe, info)).byteSize();
+      parameterCount += info.elementCount();
+      scratch = Math.max(scratch, operator.scratchBytes(info, recipe.sources().size()));
+      if (largest == null || info.elementCount() > largest.elementCount()) {
+        largest = info;
+      }
+    }
+    for (TensorInfo info : inputs.copied()) {
+      read += info.byteSize();
+      written += info.byteSize();
+    }
+    long heap = scratch * parallelism;
+    long room = Runtime.getRuntime().maxMemory();
+    if (heap > room) {
+      problems.add(
+          "operator '"
+              + operator.name()
+              + "' needs about "
+              + mebibytes(heap)
+              + " of heap with "
+              + parallelism
+              + " threads, this program may take "
+              + mebibytes(room)
+              + ": use fewer threads or give the JVM more with -Xmx");
+    }
+    OptionalLong free = folder.map(this::checkTarget).orElse(OptionalLong.empty());
+    if (free.isPresent() && free.getAsLong() < written) {
+      problems.add(
+          "the model takes "
+              + mebibytes(written)
+              + ", only "
+              + mebibytes(free.getAsLong())
+              + " are free at "
+              + folder.get()
+              + ": make room or choose another target");
+    }
+    Optional<Duration> time = Optional.empty();
+    if (problems.isEmpty() && largest != null) {
+      TensorInfo typical = largest;
+      time =
+          trial(recipe, operator, parameters.apply(typical), inputs.participants(typical))
+              .map(perElement -> duration(perElement, inputs.merged()));
+    }
+    return new MergeReport(
+        List.copyOf(problems),
+        notes,
+        inputs.merged().size() + inputs.copied().size(),
+        parameterCount,
+        read,
+        written,
+        free,
+        heap,
+        time);
+  }
+
+  private Duration duration(double nanosPerElement, List<TensorInfo> tensors) {
+    long elements = tensors.stream().mapToLong(TensorInfo::elementCount).sum();
+    int threads = Math.min(parallelism, Runtime.getRuntime().availableProcessors());
+    return Duration.ofNanos((long) (nanosPerElement * elements / threads));
+  }
+
+  /** Merges random numbers and returns the nanoseconds per element, if the operator can do that. */
+  private static Optional<Double> trial(
+      MergeRecipe recipe, MergeOperator operator, ParameterValues values, List<Integer> sources) {
+    TensorInfo info = new TensorInfo("trial", DType.F32, List.of(TRIAL_ROWS, TRIAL_COLUMNS));
+    try {
+      MergeTask.Builder task =
+          MergeTask.builder(info).parameters(values).semantics(recipe.semantics());
+      if (recipe.base().isPresent()) {
+        task.base(random(info, -1));
+      }
+      for (int source : sources) {
+        task.source(recipe.sources().get(source).name(), random(info, source));
+      }
+      MergeTask ready = task.build();
+      TensorBuffer sink = TensorBuffer.allocate(info);
+      long best = Long.MAX_VALUE;
+      for (int run = 0; run < TRIAL_RUNS; run++) {
+        long start = System.nanoTime();
+        operator.merge(ready, sink);
+        best = Math.min(best, System.nanoTime() - start);
+      }
+      return Optional.of((double) best / info.elementCount());
+    } catch (RuntimeException e) {
+      // It needs more than tensors: all of a model, or statistics.
+      return Optional.empty();
+    }
+  }
+
+  private static TensorBuffer random(TensorInfo info, long seed) {
+    Random random = new Random(seed);
+    TensorBuffer buffer = TensorBuffer.allocate(info);
+    float[] row = new float[(int) TRIAL_COLUMNS];
+    for (long r = 0; r < TRIAL_ROWS; r++) {
+      for (int i = 0; i < row.length; i++) {
+        row[i] = (float) random.nextGaussian();
+      }
+      buffer.writeFloats(r * TRIAL_COLUMNS, row, 0, row.length);
+    }
+    return buffer;
+  }
+
+  /** Checks that the target can be written, and returns the free space there. */
+  private OptionalLong checkTarget(Path folder) {
+    try {
+      if (Files.isRegularFile(folder)) {
+        problems.add("target " + folder + " is a file: name a folder");
+      } else if (Files.isDirectory(folder) && !options.overwrite() && !isEmpty(folder)) {
+        problems.add("target " + folder + " is not empty: choose another, or allow overwriting");
+      }
+      Path existing = folder.toAbsolutePath().normalize();
+      while (!Files.exists(existing) && existing.getParent() != null) {
+        existing = existing.getParent();
+      }
+      if (!Files.isWritable(existing)) {
+        problems.add("cannot write in " + existing + ": choose another target");
+      }
+      return OptionalLong.of(Files.getFileStore(existing).getUsableSpace());
+    } catch (IOException e) {
+      problems.add("target " + folder + ": " + e);
+      return OptionalLong.empty();
+    }
+  }
+
+  private static boolean isEmpty(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.findAny().isEmpty();
+    }
+  }
+
+  private static String mebibytes(long bytes) {
+    return (bytes + (1 << 20) - 1 >> 20) + " MiB";
+  }
+}
