@@ -52,6 +52,10 @@ import java.util.function.Function;
 public final class MergedModelWriter {
 
   private static final String RECIPE_FILE = "recipe.yaml";
+
+  /** As long as a digest, which takes its place when it is known. */
+  private static final String UNKNOWN_DIGEST = "0".repeat(64);
+
   private static final String CONFIG_FILE = "config.json";
 
   private final Map<String, MergeOperator> operators;
@@ -165,14 +169,16 @@ public final class MergedModelWriter {
             allowMixedDtypes);
     inputs.requireMatches(recipe);
     refuseSourceAsTarget(inputs, folder);
-    MergeRecipe complete = withDigests(recipe, base, sources);
+    MergeRecipe announced = withDigests(recipe, base, sources, model -> UNKNOWN_DIGEST);
     Map<TensorInfo, ParameterValues> values = new LinkedHashMap<>();
     Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
     inputs.merged().forEach(info -> values.put(info, parameters.apply(info)));
 
     List<TensorInfo> outputs = outputs(inputs, recipe);
+    MergeRecipe complete;
     try (CheckpointWriter writer =
-        CheckpointWriter.create(folder, outputs, metadata(complete), options)) {
+            CheckpointWriter.create(folder, outputs, metadata(announced), options);
+        PendingDigests digests = new PendingDigests(inputs.all(), parallelism)) {
       List<TensorJobs.Job> jobs = new ArrayList<>();
       for (TensorInfo info : inputs.copied()) {
         jobs.add(new TensorJobs.Job(info, sink -> inputs.copy(info, sink)));
@@ -184,6 +190,9 @@ public final class MergedModelWriter {
                       info.withDtype(MergeInputs.outputType(recipe, info)),
                       sink -> inputs.merge(info, recipe, forTensor, MergeCache.none(), sink))));
       new TensorJobs(jobs, writer::sink, parallelism, progress).run();
+      digests.await();
+      complete = withDigests(recipe, base, sources, Checkpoint::sha256);
+      writer.metadata(metadata(complete));
       writeCompanions(writer, inputs, recipe);
       String text = RecipeFiles.textFor(complete, folder.resolve(RECIPE_FILE));
       writer.write(RECIPE_FILE, text.getBytes(StandardCharsets.UTF_8));
@@ -231,18 +240,22 @@ public final class MergedModelWriter {
   }
 
   private static MergeRecipe withDigests(
-      MergeRecipe recipe, Optional<? extends Checkpoint> base, List<? extends Checkpoint> sources) {
+      MergeRecipe recipe,
+      Optional<? extends Checkpoint> base,
+      List<? extends Checkpoint> sources,
+      Function<Checkpoint, String> digest) {
     List<CheckpointRef> refs = new ArrayList<>();
     for (int i = 0; i < sources.size(); i++) {
-      refs.add(withDigest(recipe.sources().get(i), sources.get(i)));
+      refs.add(withDigest(recipe.sources().get(i), sources.get(i), digest));
     }
     MergeRecipe.Builder complete = recipe.toBuilder().sources(refs);
-    base.ifPresent(model -> complete.base(withDigest(recipe.base().orElseThrow(), model)));
+    base.ifPresent(model -> complete.base(withDigest(recipe.base().orElseThrow(), model, digest)));
     return complete.build();
   }
 
-  private static CheckpointRef withDigest(CheckpointRef ref, Checkpoint model) {
-    return new CheckpointRef(ref.name(), ref.location(), ref.adapter(), model.sha256());
+  private static CheckpointRef withDigest(
+      CheckpointRef ref, Checkpoint model, Function<Checkpoint, String> digest) {
+    return new CheckpointRef(ref.name(), ref.location(), ref.adapter(), digest.apply(model));
   }
 
   private static List<TensorInfo> outputs(MergeInputs inputs, MergeRecipe recipe) {

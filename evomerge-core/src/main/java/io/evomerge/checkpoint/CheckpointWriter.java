@@ -20,6 +20,7 @@ import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,6 +45,7 @@ public final class CheckpointWriter implements AutoCloseable {
   private final StagedTarget target;
   private final ShardPlan plan;
   private final boolean folder;
+  private @Nullable ShardPlan completed;
   private final List<FileChannel> channels = new ArrayList<>();
   private final Map<String, FileSink> sinks = new LinkedHashMap<>();
   private final Queue<ByteBuffer> buffers = new ConcurrentLinkedQueue<>();
@@ -124,6 +126,28 @@ public final class CheckpointWriter implements AutoCloseable {
         sinks.put(tensor.name(), new FileSink(tensor, channel, position));
       }
     }
+  }
+
+  /**
+   * Replaces the metadata by one that takes the same room, such as one in which a digest that was
+   * not known at the start stands in place of zeros.
+   *
+   * @param metadata {@code format=pt} is added
+   * @throws IllegalArgumentException if it takes more or less room than before
+   * @throws IllegalStateException after commit or close
+   */
+  public synchronized void metadata(Map<String, String> metadata) {
+    requireOpen();
+    ShardPlan other = plan.withMetadata(metadata);
+    for (int i = 0; i < plan.shards().size(); i++) {
+      int wanted = plan.shards().get(i).header().length;
+      int got = other.shards().get(i).header().length;
+      if (got != wanted) {
+        throw new IllegalArgumentException(
+            "the new metadata make a header of " + got + " bytes, there is room for " + wanted);
+      }
+    }
+    completed = other;
   }
 
   /**
@@ -223,8 +247,11 @@ public final class CheckpointWriter implements AutoCloseable {
         channel.force(true);
       }
     }
-    for (FileChannel channel : channels) {
-      channel.force(true);
+    for (int i = 0; i < channels.size(); i++) {
+      if (completed != null) {
+        writeFully(channels.get(i), ByteBuffer.wrap(completed.shards().get(i).header()), 0);
+      }
+      channels.get(i).force(true);
     }
     open = false;
     closeChannels();

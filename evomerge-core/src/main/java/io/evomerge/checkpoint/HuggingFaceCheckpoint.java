@@ -9,6 +9,8 @@ import io.evomerge.tensor.MappedFile;
 import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorView;
 import java.io.IOException;
+import java.io.InterruptedIOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -386,6 +388,11 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     MessageDigest sha256 = newSha256();
     byte[] block = new byte[1 << 16];
     for (long position = 0; position < file.size(); ) {
+      if (Thread.currentThread().isInterrupted()) {
+        throw new UncheckedIOException(
+            new InterruptedIOException(
+                file.path() + ": interrupted while its digest was computed"));
+      }
       int count = (int) Math.min(block.length, file.size() - position);
       file.readBytes(position, block, 0, count);
       sha256.update(block, 0, count);

@@ -117,6 +117,14 @@ final class ShardPlan {
     return new ShardPlan(List.copyOf(shards), total);
   }
 
+  /** The same tensors in the same files, with other metadata. */
+  ShardPlan withMetadata(Map<String, String> metadata) {
+    return of(
+        shards.stream().map(Shard::tensors).toList(),
+        metadata,
+        shards.stream().map(Shard::fileName).toList());
+  }
+
   private static Shard shard(
       String fileName, List<TensorInfo> tensors, Map<String, String> metadata) {
     List<TensorInfo> ordered = new ArrayList<>(tensors);

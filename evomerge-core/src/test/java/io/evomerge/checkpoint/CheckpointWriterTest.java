@@ -589,4 +589,22 @@ class CheckpointWriterTest {
       assertThat(checkpoint.tensors()).containsOnlyKeys(a.name(), "b");
     }
   }
+
+  @Test
+  void metadataThatTakeTheSameRoomReplaceThoseOfTheStart() throws IOException {
+    TensorInfo a = info("a", DType.F32, 2L);
+    try (CheckpointWriter writer =
+        CheckpointWriter.create(
+            target, List.of(a), Map.of("digest", "0000"), WriteOptions.defaults())) {
+      fill(writer, a);
+      assertThatThrownBy(() -> writer.metadata(Map.of("digest", "longer than before")))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("there is room for");
+      writer.metadata(Map.of("digest", "abcd"));
+      writer.commit();
+    }
+    try (Checkpoint checkpoint = Checkpoints.open(target)) {
+      assertThat(checkpoint.metadata()).containsEntry("digest", "abcd");
+    }
+  }
 }
