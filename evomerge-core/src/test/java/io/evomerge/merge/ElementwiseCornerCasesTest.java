@@ -74,9 +74,9 @@ class ElementwiseCornerCasesTest {
     float[] base = {0, 0, 0, 0};
     float[] source = {0.125f, -0.25f, 0.375f, 4};
     assertThat(merge("arcee_fusion", base, with(), source)).containsExactly(0, 0, 0, 4);
-    // At the threshold itself: median 0.25, range 0.25 - 0.125, threshold 0.4375.
-    assertThat(merge("arcee_fusion", base, with(), new float[] {0.125f, -0.25f, 0.25f, 0.4375f}))
-        .containsExactly(0, 0, 0, 0.4375f);
+    // All scores are the median: at the threshold, an element is taken.
+    float[] even = {0.5f, -0.5f, 0.5f, -0.5f};
+    assertThat(merge("arcee_fusion", base, with(), even)).containsExactly(even);
   }
 
   @Test
@@ -181,16 +181,22 @@ class ElementwiseCornerCasesTest {
   }
 
   @Test
-  void sceWeightsByWhatIsSelectedOnly() {
-    // The first source's large change is the same as the second's, so it is not selected.
+  void sceRoundsTheNumberOfElementsDown() {
     float[] base = new float[3];
     float[] a = {100, 3, 0};
     float[] b = {100, 1, 0};
-    float[] merged = merge(Semantics.MERGEKIT, "sce", base, with("select_topk", 0.999), a, b);
-    assertThat(merged).containsExactly(0, 0, 0);
-    float[] c = {100, 1, 2};
-    merged = merge(Semantics.MERGEKIT, "sce", base, with("select_topk", 0.99), a, c);
-    // One of the two that differ; equal variances: the first.
+    // One element differs, and 0.999 of it is none.
+    assertThat(merge(Semantics.MERGEKIT, "sce", base, with("select_topk", 0.999), a, b))
+        .containsExactly(0, 0, 0);
+  }
+
+  @Test
+  void sceWeightsByWhatIsSelectedOnly() {
+    float[] base = new float[3];
+    float[] a = {100, 3, 0};
+    float[] b = {100, 1, 2};
+    // Of the two that differ equally, the first; what both changed alike does not count.
+    float[] merged = merge(Semantics.MERGEKIT, "sce", base, with("select_topk", 0.99), a, b);
     assertThat(merged[0]).isZero();
     assertThat(merged[1]).isCloseTo((9 * 3 + 1) / 10f, within(1e-6f));
     assertThat(merged[2]).isZero();

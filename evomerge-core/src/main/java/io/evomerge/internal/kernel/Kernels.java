@@ -243,7 +243,7 @@ public final class Kernels {
   }
 
   /**
-   * Counts the elements whose magnitude is above a limit, or only those of them whose count is 1.
+   * Counts the elements whose magnitude is above a limit and whose count is not too large.
    *
    * @param x the elements, finite
    * @param limit finite, at least 0
@@ -258,7 +258,7 @@ public final class Kernels {
     for (int i = 0; i < length; i++) {
       int above = (limitBits - (Float.floatToRawIntBits(x[i]) & MAGNITUDE)) >> 31;
       int tooMany = (largestBits - Float.floatToRawIntBits(counts[i])) >> 31;
-      count -= above & ~tooMany;
+      count += above & ~tooMany & 1;
     }
     return count;
   }
