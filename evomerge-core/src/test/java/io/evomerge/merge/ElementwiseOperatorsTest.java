@@ -312,6 +312,42 @@ class ElementwiseOperatorsTest {
     }
   }
 
+  @Test
+  void arceeFusionOfMoreRowsThanAreHeldRepeatsWhatItGivesForFewer() {
+    // The quartiles of 16 rows of 2 are those of the same rows many times over.
+    TensorInfo few = Arrays32.info("t", 16, 2);
+    TensorInfo many = Arrays32.info("t", (1 << 22) + 16, 2);
+    float[] base = Arrays32.gaussians(7, 32, 1);
+    float[] source = Arrays32.gaussians(8, 32, 1);
+    float[] expected =
+        Arrays32.merge(
+            MergeOperators.arceeFusion(),
+            MergeTask.builder(few)
+                .base(Arrays32.view(few, base))
+                .source("s0", Arrays32.view(few, source))
+                .build());
+    assertThat(expected).isNotEqualTo(base).isNotEqualTo(source);
+    int length = (int) many.elementCount();
+    float[] manyBase = new float[length];
+    float[] manySource = new float[length];
+    for (int i = 0; i < length; i++) {
+      manyBase[i] = base[i & 31];
+      manySource[i] = source[i & 31];
+    }
+    float[] merged =
+        Arrays32.merge(
+            MergeOperators.arceeFusion(),
+            MergeTask.builder(many)
+                .base(Arrays32.view(many, manyBase))
+                .source("s0", Arrays32.view(many, manySource))
+                .build());
+    for (int i = 0; i < length; i++) {
+      if (merged[i] != expected[i & 31]) {
+        throw new AssertionError("element " + i + ": " + merged[i]);
+      }
+    }
+  }
+
   private static double divergence(float[] source, float[] base, int start, int row) {
     double[] p = softmax(source, start, row);
     double[] q = softmax(base, start, row);
