@@ -23,7 +23,18 @@ import java.util.stream.Stream;
 public final class MergeOperators {
 
   private static final Map<String, MergeOperator> STANDARD =
-      byName(linear(), slerp(), taskArithmetic(), ties(), dareLinear(), dareTies(), passthrough());
+      byName(
+          linear(),
+          slerp(),
+          taskArithmetic(),
+          ties(),
+          dareLinear(),
+          dareTies(),
+          arceeFusion(),
+          sce(),
+          ram(),
+          ramPlusTensorLocal(),
+          passthrough());
 
   private MergeOperators() {}
 
@@ -117,6 +128,90 @@ public final class MergeOperators {
    */
   public static MergeOperator dareTies() {
     return Dare.ties();
+  }
+
+  /**
+   * Selective fusion of one source, {@code arcee_fusion}: the source where its score is at least
+   * {@code median + 1.5 (q3 - q1)} of the scores of the tensor, the base elsewhere. The score of an
+   * element is {@code abs(d) * KL(p || q)}, with {@code p} and {@code q} the softmax of its row of
+   * the source and of the base, 10^-8 added to each probability; a row runs along the last
+   * dimension, a tensor of one dimension is one row. The quartiles are the elements {@code floor(f
+   * (N - 1))} of the sorted scores for {@code f} of 1/4, 1/2 and 3/4. No parameters, exactly one
+   * source. Defined by mergekit; Goddard et al. 2024, arXiv 2403.13257.
+   *
+   * <p>Divergences are computed in float64 and are never negative; scores are float32, at most the
+   * largest finite number. Quartiles are exact for any size (mergekit estimates them from 10^6
+   * random elements of a larger tensor).
+   *
+   * <p>An element is taken also where the threshold is 0, that is, where at least three quarters of
+   * the scores are 0: then the result is the source. So it is for a source identical to the base,
+   * for rows of one element (a column, a scalar: their softmax is always 1), and for sparse task
+   * vectors. A threshold beyond float32 gives the base. A difference that float32 cannot hold is
+   * refused.
+   */
+  public static MergeOperator arceeFusion() {
+    return new ArceeFusion();
+  }
+
+  /**
+   * Select, calculate, erase, {@code sce}: select the {@code k} elements in which the task vectors
+   * have the highest variance (of {@code d_1 .. d_K}, divided by {@code K}; the base is not one of
+   * them), of equal variances those with the lowest index; weight each source by {@code w_i},
+   * proportional to the mean of the squares of what is selected of {@code d_i}; elect the sign of
+   * the plain sum of the {@code d_i}, a sum of 0 counting as positive; {@code b} plus the mean,
+   * weighted by {@code w_i}, of the selected {@code d_i} that are not 0 and have the elected sign.
+   * Wan et al. 2024, "FuseChat", arXiv 2408.07990.
+   *
+   * <p>{@code select_topk} at least 0, default 1, searched in [0, 1]; 1 and more select all
+   * elements, without looking at variances. Below 1, {@code k} is in the paper's semantics {@code
+   * floor(select_topk N)}. In mergekit's it is the float32 product of {@code select_topk} and the
+   * number of elements of which the variance is not 0 in float32, rounded down: what all sources
+   * changed alike is then never selected, so identical sources, or a single one, give the base.
+   *
+   * <p>{@code k = 0} gives the base. Elements that no source changed keep the base's value. Zero
+   * task vectors give the base. Identical sources, all selected, give that source to rounding.
+   * Opposite task vectors of two sources give the positive one in each element. Variances are
+   * computed in float64, and equal task vectors have exactly none.
+   */
+  public static MergeOperator sce() {
+    return new Sce();
+  }
+
+  /**
+   * Reinforced agent merging, {@code ram}: a source changed an element if {@code abs(d_i)} is above
+   * {@code epsilon}; {@code b} plus {@code d_i} where one source changed it, plus the mean of the
+   * {@code d_i} of those that changed it where several did, {@code b} itself where none did. Yuan
+   * et al. 2026, "Behavior Knowledge Merge in Reinforced Agentic Models", arXiv 2601.13572.
+   *
+   * <p>{@code epsilon} at least 0, default 10^-5, compared in float32, searched in [0, 10^-3].
+   *
+   * <p>With {@code epsilon} 0, every difference is a change. Zero task vectors, or an {@code
+   * epsilon} above all differences, give the base. Identical sources give that source where it is
+   * changed, to rounding; opposite task vectors of two sources give the base. A single source gives
+   * that source where it is changed.
+   */
+  public static MergeOperator ram() {
+    return ReinforcedAgentMerging.plain();
+  }
+
+  /**
+   * Reinforced agent merging with rescaling per tensor, {@code ramplus_tl}: as {@link #ram}, but
+   * what source {@code i} alone changed is multiplied by {@code 1 + r min(rho_i, alpha)}, with
+   * {@code rho_i} the number of elements of this tensor that it and others changed divided by the
+   * number of those that it alone changed. Yuan et al. 2026, arXiv 2601.13572, where {@code rho_i}
+   * is counted over the whole model; per tensor as in mergekit.
+   *
+   * <p>{@code r} in [-10^6, 10^6], default 0.1; {@code alpha} at least 0, default 0.2; both are
+   * searched in [0, 1]. {@code epsilon} as in {@link #ram}, but not searched unless asked for. In
+   * mergekit's semantics, the divisor of {@code rho_i} is at least {@code epsilon}, which makes a
+   * difference for an {@code epsilon} above 1 only.
+   *
+   * <p>{@code r = 0} or {@code alpha = 0} is {@link #ram}. Where a source changed nothing alone,
+   * its factor does not matter. A single source has {@code rho = 0}: the result is that of {@link
+   * #ram}.
+   */
+  public static MergeOperator ramPlusTensorLocal() {
+    return ReinforcedAgentMerging.plus();
   }
 
   /**

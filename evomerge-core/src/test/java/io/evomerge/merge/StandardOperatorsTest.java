@@ -17,6 +17,10 @@ class StandardOperatorsTest {
             "ties",
             "dare_linear",
             "dare_ties",
+            "arcee_fusion",
+            "sce",
+            "ram",
+            "ramplus_tl",
             "passthrough");
     assertThat(MergeOperators.standard())
         .allSatisfy((name, operator) -> assertThat(operator.name()).isEqualTo(name));

@@ -202,4 +202,236 @@ public final class Kernels {
     }
     return count;
   }
+
+  /**
+   * Adds the elements whose magnitude is above a limit, and counts them: {@code sum += x}, {@code
+   * counts += 1}.
+   *
+   * @param x the elements, finite
+   * @param limit finite, at least 0
+   * @param sum changed
+   * @param counts changed
+   * @param length number of elements
+   */
+  public static void addAbove(float[] x, float limit, float[] sum, float[] counts, int length) {
+    int limitBits = Float.floatToRawIntBits(limit) & MAGNITUDE;
+    int one = Float.floatToRawIntBits(1f);
+    for (int i = 0; i < length; i++) {
+      int bits = Float.floatToRawIntBits(x[i]);
+      int above = (limitBits - (bits & MAGNITUDE)) >> 31;
+      sum[i] += Float.intBitsToFloat(bits & above);
+      counts[i] += Float.intBitsToFloat(one & above);
+    }
+  }
+
+  /**
+   * {@code sum += factor * x} where the magnitude of {@code x} is above a limit.
+   *
+   * @param x the elements, finite
+   * @param limit finite, at least 0
+   * @param factor of every element
+   * @param sum changed
+   * @param length number of elements
+   */
+  public static void addScaledAbove(float[] x, float limit, float factor, float[] sum, int length) {
+    int limitBits = Float.floatToRawIntBits(limit) & MAGNITUDE;
+    for (int i = 0; i < length; i++) {
+      int bits = Float.floatToRawIntBits(x[i]);
+      int above = (limitBits - (bits & MAGNITUDE)) >> 31;
+      sum[i] += Float.intBitsToFloat(Float.floatToRawIntBits(factor * x[i]) & above);
+    }
+  }
+
+  /**
+   * Counts the elements whose magnitude is above a limit and whose count is not too large.
+   *
+   * @param x the elements, finite
+   * @param limit finite, at least 0
+   * @param counts whole numbers as {@link #addAbove} leaves them
+   * @param largest count up to which an element is counted, e.g. 1
+   * @param length number of elements
+   */
+  public static int countAbove(float[] x, float limit, float[] counts, float largest, int length) {
+    int limitBits = Float.floatToRawIntBits(limit) & MAGNITUDE;
+    int largestBits = Float.floatToRawIntBits(largest);
+    int count = 0;
+    for (int i = 0; i < length; i++) {
+      int above = (limitBits - (Float.floatToRawIntBits(x[i]) & MAGNITUDE)) >> 31;
+      int tooMany = (largestBits - Float.floatToRawIntBits(counts[i])) >> 31;
+      count += above & ~tooMany & 1;
+    }
+    return count;
+  }
+
+  /**
+   * {@code out = base + sum / max(count, 1)}.
+   *
+   * @param base the base model
+   * @param sum of what is averaged
+   * @param counts whole numbers, at least 0
+   * @param out overwritten; may be {@code sum}
+   * @param length number of elements
+   */
+  public static void addMean(float[] base, float[] sum, float[] counts, float[] out, int length) {
+    int one = Float.floatToRawIntBits(1f);
+    for (int i = 0; i < length; i++) {
+      float divisor = Float.intBitsToFloat(Math.max(one, Float.floatToRawIntBits(counts[i])));
+      out[i] = base[i] + sum[i] / divisor;
+    }
+  }
+
+  /**
+   * {@code out = base + sum / count} where the count is above 1, {@code base + single} elsewhere.
+   *
+   * @param base the base model
+   * @param sum of what is averaged
+   * @param counts whole numbers, at least 0
+   * @param single what is added where nothing is averaged
+   * @param out overwritten; may be {@code sum}
+   * @param length number of elements
+   */
+  public static void addMeanOrSingle(
+      float[] base, float[] sum, float[] counts, float[] single, float[] out, int length) {
+    int one = Float.floatToRawIntBits(1f);
+    for (int i = 0; i < length; i++) {
+      int count = Float.floatToRawIntBits(counts[i]);
+      float mean = sum[i] / Float.intBitsToFloat(Math.max(one, count));
+      int several = (one - count) >> 31;
+      int bits =
+          (Float.floatToRawIntBits(mean) & several)
+              | (Float.floatToRawIntBits(single[i]) & ~several);
+      out[i] = base[i] + Float.intBitsToFloat(bits);
+    }
+  }
+
+  /**
+   * {@code sum += x}, in float64.
+   *
+   * @param x added
+   * @param sum changed
+   * @param length number of elements
+   */
+  public static void addWidened(float[] x, double[] sum, int length) {
+    for (int i = 0; i < length; i++) {
+      sum[i] += x[i];
+    }
+  }
+
+  /**
+   * {@code x /= divisor}.
+   *
+   * @param x changed
+   * @param divisor of every element
+   * @param length number of elements
+   */
+  public static void divide(double[] x, double divisor, int length) {
+    for (int i = 0; i < length; i++) {
+      x[i] /= divisor;
+    }
+  }
+
+  /**
+   * {@code sum += (x - mean)^2}, in float64.
+   *
+   * @param x the elements
+   * @param means subtracted
+   * @param sum changed
+   * @param length number of elements
+   */
+  public static void addSquaredDistances(float[] x, double[] means, double[] sum, int length) {
+    for (int i = 0; i < length; i++) {
+      double distance = x[i] - means[i];
+      sum[i] += distance * distance;
+    }
+  }
+
+  /**
+   * {@code out = x}, rounded to float32.
+   *
+   * @param x the elements
+   * @param out overwritten
+   * @param length number of elements
+   */
+  public static void narrow(double[] x, float[] out, int length) {
+    for (int i = 0; i < length; i++) {
+      out[i] = (float) x[i];
+    }
+  }
+
+  /**
+   * {@code out = x} where the bits of {@code ranks} are at least {@code bits}, 0 elsewhere.
+   *
+   * @param ranks what decides, at least 0
+   * @param bits float32 bits of the smallest rank that is kept
+   * @param x the elements
+   * @param out overwritten; may be {@code x}
+   * @param from first index
+   * @param to index after the last
+   */
+  public static void keepRanked(float[] ranks, int bits, float[] x, float[] out, int from, int to) {
+    for (int i = from; i < to; i++) {
+      int dropped = (Float.floatToRawIntBits(ranks[i]) - bits) >> 31;
+      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(x[i]) & ~dropped);
+    }
+  }
+
+  /**
+   * Where {@code x} is not 0 and has the sign of {@code votes}, 0 counting as positive: {@code sum
+   * += weight * x}, {@code weights += weight}.
+   *
+   * @param x one source's task vector
+   * @param votes sum of all sources' task vectors; no negative zero
+   * @param weight of the source
+   * @param sum changed
+   * @param weights changed
+   * @param length number of elements
+   */
+  public static void addElectedScaled(
+      float[] x, float[] votes, float weight, float[] sum, float[] weights, int length) {
+    int weightBits = Float.floatToRawIntBits(weight);
+    for (int i = 0; i < length; i++) {
+      int bits = Float.floatToRawIntBits(x[i]);
+      int opposed = (bits ^ Float.floatToRawIntBits(votes[i])) >> 31;
+      int elected = ~opposed & (-(bits & MAGNITUDE) >> 31);
+      sum[i] += weight * Float.intBitsToFloat(bits & elected);
+      weights[i] += Float.intBitsToFloat(weightBits & elected);
+    }
+  }
+
+  /**
+   * {@code out = factor * abs(x - y)}, at most the largest finite number.
+   *
+   * @param x first numbers
+   * @param y second numbers, which differ from the first by what float32 can hold
+   * @param factor finite, at least 0
+   * @param out overwritten
+   * @param from first index in all three
+   * @param to index after the last
+   */
+  public static void scaledDistances(
+      float[] x, float[] y, float factor, float[] out, int from, int to) {
+    for (int i = from; i < to; i++) {
+      out[i] = Math.min(Float.MAX_VALUE, factor * Math.abs(x[i] - y[i]));
+    }
+  }
+
+  /**
+   * {@code out = x} where {@code ranks} is at least {@code limit}, {@code y} elsewhere.
+   *
+   * @param ranks what decides, at least 0
+   * @param limit at least 0
+   * @param x chosen where the rank is large
+   * @param y chosen elsewhere
+   * @param out overwritten; may be any of the others
+   * @param length number of elements
+   */
+  public static void choose(
+      float[] ranks, float limit, float[] x, float[] y, float[] out, int length) {
+    int limitBits = Float.floatToRawIntBits(limit);
+    for (int i = 0; i < length; i++) {
+      int below = (Float.floatToRawIntBits(ranks[i]) - limitBits) >> 31;
+      int bits = (Float.floatToRawIntBits(x[i]) & ~below) | (Float.floatToRawIntBits(y[i]) & below);
+      out[i] = Float.intBitsToFloat(bits);
+    }
+  }
 }
