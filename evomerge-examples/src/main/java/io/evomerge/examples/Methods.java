@@ -1,0 +1,133 @@
+package io.evomerge.examples;
+
+import io.evomerge.candidate.CandidateAssembler;
+import io.evomerge.candidate.WeightStore;
+import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.genome.ParameterSpec;
+import io.evomerge.merge.MergeOperator;
+import io.evomerge.merge.MergeOperator.BaseModel;
+import io.evomerge.merge.MergeOperators;
+import io.evomerge.onnx.language.EvaluationReport;
+import io.evomerge.onnx.language.TextEvaluator;
+import io.evomerge.onnx.language.TextTask;
+import io.evomerge.onnx.runtime.OnnxBackend;
+import io.evomerge.recipe.MergeRecipe;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** What each merge method makes of the same models, without evolution. */
+@Command(
+    name = "methods",
+    description = {
+      "Merges the models of the quickstart by every method, with one weight for all sources and the"
+          + " methods' own defaults, and measures the results on Japanese word problems.",
+      "The weight is chosen among 0.3, 0.5, 0.7 and 1 by the log-likelihood of the 'train' answers."
+    },
+    mixinStandardHelpOptions = true)
+final class Methods implements Callable<Integer> {
+
+  private static final List<String> SOURCES = List.of("math-en", "ja", "math-en-2");
+  private static final double[] WEIGHTS = {0.3, 0.5, 0.7, 1};
+
+  /** A copy of one model, and a method that needs more than models. */
+  private static final Set<String> LEFT_OUT = Set.of("passthrough", "regmean");
+
+  @Option(
+      names = "--items",
+      description = "Only so many items of each split, for a quick look. Default: all.")
+  private @Nullable Integer items;
+
+  @Spec private CommandSpec spec = CommandSpec.create();
+
+  @Override
+  public Integer call() throws IOException {
+    if (items != null) {
+      Main.requireAtLeastOne(spec, "--items", items);
+    }
+    PrintWriter print = spec.commandLine().getOut();
+    TextTask task = Zoo.japaneseMath();
+    List<Checkpoint> models = new ArrayList<>();
+    try (OnnxBackend backend = OnnxBackend.auto();
+        TextEvaluator likelihood = part(task, "train").scoredByLogLikelihood().on(backend);
+        TextEvaluator test = part(task, "test").on(backend);
+        Checkpoint base = Checkpoints.open(Zoo.folder().resolve("base"))) {
+      for (String source : SOURCES) {
+        models.add(Checkpoints.open(Zoo.folder().resolve(source)));
+      }
+      print.println("Merges of up to three models on the 'test' items; no evolution");
+      Table table = new Table();
+      for (MergeOperator operator : MergeOperators.standard().values()) {
+        if (!LEFT_OUT.contains(operator.name())) {
+          measure(operator, base, models, likelihood, test, table);
+        }
+      }
+      table.lines().forEach(print::println);
+    } finally {
+      models.forEach(Checkpoint::close);
+    }
+    return 0;
+  }
+
+  private TextTask part(TextTask task, String split) {
+    TextTask part = task.split(split);
+    return items == null ? part : part.limit(items);
+  }
+
+  private static void measure(
+      MergeOperator operator,
+      Checkpoint base,
+      List<Checkpoint> models,
+      TextEvaluator likelihood,
+      TextEvaluator test,
+      Table table)
+      throws IOException {
+    boolean withBase = operator.baseModel() == BaseModel.REQUIRED;
+    List<Checkpoint> sources = models.subList(0, Math.min(operator.maxSources(), models.size()));
+    MergeRecipe.Builder start = MergeRecipe.builder(operator.name());
+    start.sources(sources.stream().map(Checkpoint::ref).toList());
+    CandidateAssembler.Builder builder = CandidateAssembler.builder(operator).sources(sources);
+    if (withBase) {
+      start.base(base.ref());
+      builder.base(base);
+    }
+    for (ParameterSpec parameter : operator.parameters()) {
+      if (Double.isNaN(parameter.defaultValue())) {
+        start.parameter(parameter.name(), parameter.searchStart());
+      }
+    }
+    boolean weighted = operator.parameters().stream().anyMatch(p -> p.name().equals("weight"));
+    try (CandidateAssembler assembler = builder.build();
+        WeightStore store = assembler.newStore()) {
+      MergeRecipe best = start.build();
+      double bestScore = Double.NEGATIVE_INFINITY;
+      double chosen = Double.NaN;
+      for (double weight : weighted ? WEIGHTS : new double[] {Double.NaN}) {
+        MergeRecipe recipe = weighted ? best.toBuilder().parameter("weight", weight).build() : best;
+        double score = likelihood.report(assembler.assemble(recipe, store)).score();
+        if (score > bestScore) {
+          bestScore = score;
+          best = recipe;
+          chosen = weight;
+        }
+      }
+      EvaluationReport report = test.report(assembler.assemble(best, store));
+      String what =
+          operator.name()
+              + " of "
+              + sources.size()
+              + (weighted ? String.format(Locale.ROOT, ", weight %.1f", chosen) : "");
+      table.row(what, report);
+    }
+  }
+}
