@@ -13,10 +13,15 @@ class StandardOperatorsTest {
         .containsExactly(
             "linear",
             "slerp",
+            "nuslerp",
+            "multislerp",
+            "karcher",
             "task_arithmetic",
             "ties",
             "dare_linear",
             "dare_ties",
+            "model_stock",
+            "nearswap",
             "passthrough");
     assertThat(MergeOperators.standard())
         .allSatisfy((name, operator) -> assertThat(operator.name()).isEqualTo(name));
