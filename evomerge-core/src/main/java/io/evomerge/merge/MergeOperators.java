@@ -92,7 +92,7 @@ public final class MergeOperators {
    * antiparallel vectors, and for those of one element (mergekit amplifies the rounding of
    * antiparallel ones). A vector shorter than 10^-7 counts as that long in the cosine; so a zero
    * vector is orthogonal to all: two zero task vectors give the base, one alone gives {@code b +
-   * sin(t pi / 2) d}, {@code t} counted towards the other one.
+   * sin(t pi / 2) d}, {@code t} counted towards the source that has it.
    */
   public static MergeOperator nuslerp() {
     return new Nuslerp();
@@ -110,10 +110,11 @@ public final class MergeOperators {
    * Negative weights turn a direction round. One source is the result, whatever its weight.
    *
    * <p>Where directions cancel, so that their weighted mean is no longer than {@code eps} or 10^-6
-   * times the sum of the weights' magnitudes, two sources give {@code w_0 v_0 + w_1 v_1} and more
-   * are refused. Antiparallel vectors, and so tensors of one element, are otherwise no exception.
-   * Zero vectors have no direction; all of them, or weights of 0 without {@code normalize_weights},
-   * give zeros or the base. Identical sources give that source to rounding.
+   * times the sum of the weights' magnitudes, the result is {@code sum w_i v_i} (mergekit refuses
+   * that for more than two sources). Antiparallel vectors, and so tensors of one element, are
+   * otherwise no exception. Zero vectors have no direction; all of them, or weights of 0 without
+   * {@code normalize_weights}, give zeros or the base. Identical sources give that source to
+   * rounding.
    */
   public static MergeOperator multislerp() {
     return new Multislerp();

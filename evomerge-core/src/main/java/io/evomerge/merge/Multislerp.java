@@ -55,18 +55,8 @@ final class Multislerp extends CombinationOperator {
         for (int i = 0; i < weights.length; i++) {
           factors[i] *= length / mean;
         }
-      } else if (weights.length == 2) {
-        System.arraycopy(weights, 0, factors, 0, 2);
       } else {
-        throw refusal(
-            task,
-            "the directions of "
-                + task.sourceNames()
-                + " cancel with the weights "
-                + Arrays.toString(weights)
-                + ": their mean has length "
-                + mean
-                + " and so no direction; change a weight");
+        System.arraycopy(weights, 0, factors, 0, weights.length);
       }
     };
   }

@@ -2,6 +2,9 @@ package io.evomerge.merge;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.evomerge.genome.ParameterValues;
+import java.util.HashMap;
+import java.util.Map;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
@@ -57,6 +60,56 @@ class StandardOperatorsTest {
   }
 
   @Nested
+  class Nuslerp extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.nuslerp();
+    }
+  }
+
+  @Nested
+  class NuslerpOfRows extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.nuslerp();
+    }
+
+    @Override
+    protected ParameterValues parameters() {
+      return with(super.parameters(), Map.of("nuslerp_flatten", 0.0));
+    }
+  }
+
+  @Nested
+  class NuslerpOfColumns extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.nuslerp();
+    }
+
+    @Override
+    protected ParameterValues parameters() {
+      return with(super.parameters(), Map.of("nuslerp_flatten", 0.0, "nuslerp_row_wise", 1.0));
+    }
+  }
+
+  @Nested
+  class Multislerp extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.multislerp();
+    }
+  }
+
+  @Nested
+  class Karcher extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.karcher();
+    }
+  }
+
+  @Nested
   class TaskArithmetic extends MergeOperatorContract {
     @Override
     protected MergeOperator operator() {
@@ -89,10 +142,45 @@ class StandardOperatorsTest {
   }
 
   @Nested
+  class ModelStock extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.modelStock();
+    }
+  }
+
+  @Nested
+  class ModelStockOfRows extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.modelStock();
+    }
+
+    @Override
+    protected ParameterValues parameters() {
+      return with(super.parameters(), Map.of("filter_wise", 1.0));
+    }
+  }
+
+  @Nested
+  class Nearswap extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.nearswap();
+    }
+  }
+
+  @Nested
   class Passthrough extends MergeOperatorContract {
     @Override
     protected MergeOperator operator() {
       return MergeOperators.passthrough();
     }
+  }
+
+  private static ParameterValues with(ParameterValues values, Map<String, Double> others) {
+    Map<String, double[]> changed = new HashMap<>(values.asMap());
+    others.forEach((name, value) -> changed.put(name, new double[] {value}));
+    return ParameterValues.of(changed);
   }
 }
