@@ -169,8 +169,24 @@ abstract class CombinationOperator extends CheckedOperator {
       idle.add(part);
     }
 
-    /** Reads the same range of all inputs. */
-    final void read(BlockReader in, Part part, long offset, int length) {
+    /** Reads the same range of all inputs by blocks: for reading in order, and so cached. */
+    final void readInOrder(BlockReader in, Part part, long offset, int length) {
+      for (int done = 0; done < length; ) {
+        long block = in.blockOf(offset + done);
+        int skipped = (int) (offset + done - in.offset(block));
+        int now = Math.min(in.length(block) - skipped, length - done);
+        for (int s = 0; s < sources; s++) {
+          System.arraycopy(vector(in, deltas, s, block), skipped, part.vectors[s], done, now);
+        }
+        if (deltas) {
+          System.arraycopy(in.base(block), skipped, part.base, done, now);
+        }
+        done += now;
+      }
+    }
+
+    /** Reads the same range of all inputs and no more. */
+    final void readRange(BlockReader in, Part part, long offset, int length) {
       if (deltas) {
         in.readBase(offset, part.base, length);
       }
@@ -226,7 +242,7 @@ abstract class CombinationOperator extends CheckedOperator {
                       double[] products = new double[pairs * count];
                       for (int row = 0; row < count; row += rowsPerPart) {
                         int now = Math.min(rowsPerPart, count - row);
-                        read(in, part, (first + row) * width, now * width);
+                        readInOrder(in, part, (first + row) * width, now * width);
                         products(part, now, products, row * pairs);
                       }
                       return products;
@@ -236,7 +252,7 @@ abstract class CombinationOperator extends CheckedOperator {
             for (int row = 0; row < count; row += rowsPerPart) {
               int now = Math.min(rowsPerPart, count - row);
               long offset = (first + row) * width;
-              read(in, part, offset, now * width);
+              readInOrder(in, part, offset, now * width);
               if (kept.isEmpty()) {
                 products(part, now, own, 0);
               }
@@ -357,11 +373,16 @@ abstract class CombinationOperator extends CheckedOperator {
 
     /** Reads a tile from top to bottom; several rows at once if they follow each other. */
     private void forEachPart(BlockReader in, Part part, int column, int width, PartAction action) {
-      int rowsPerPart = width == matrix.length() ? PART / width : 1;
+      boolean whole = width == matrix.length();
+      int rowsPerPart = whole ? PART / width : 1;
       for (long row = 0; row < matrix.count(); row += rowsPerPart) {
         int rows = (int) Math.min(rowsPerPart, matrix.count() - row);
         long offset = row * matrix.length() + column;
-        read(in, part, offset, rows * width);
+        if (whole) {
+          readInOrder(in, part, offset, rows * width);
+        } else {
+          readRange(in, part, offset, rows * width);
+        }
         action.run(offset, rows);
       }
     }

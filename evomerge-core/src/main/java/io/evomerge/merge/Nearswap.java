@@ -39,7 +39,14 @@ final class Nearswap extends CheckedOperator {
           float[] out = in.newBlock();
           for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
             int length = in.length(block);
-            Kernels.moveTowards(in.base(block), in.source(0, block), t, out, length);
+            float[] base = in.base(block);
+            float[] source = in.source(0, block);
+            if (t == 0) {
+              // 0 / 0 is no number.
+              sink.writeFloats(in.offset(block), base, 0, length);
+              continue;
+            }
+            Kernels.moveTowards(base, source, t, out, length);
             sink.writeFloats(in.offset(block), out, 0, length);
           }
         });

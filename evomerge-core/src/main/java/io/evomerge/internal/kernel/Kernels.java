@@ -277,24 +277,19 @@ public final class Kernels {
   }
 
   /**
-   * Moves the base towards {@code x}: {@code out = x} where they differ by at most {@code
-   * distance}, else the base moved by that much.
+   * Moves the base towards {@code x}: {@code out = w * x + (1 - w) * base} with {@code w = min(1,
+   * distance / |x - base|)}.
    *
    * @param base finite elements
    * @param x finite elements
-   * @param distance finite, at least 0
+   * @param distance finite, above 0
    * @param out overwritten
    * @param length number of elements
    */
   public static void moveTowards(float[] base, float[] x, float distance, float[] out, int length) {
-    int limit = Float.floatToRawIntBits(distance);
     for (int i = 0; i < length; i++) {
-      int difference = Float.floatToRawIntBits(x[i] - base[i]);
-      int far = (limit - (difference & MAGNITUDE)) >> 31;
-      float moved = base[i] + Float.intBitsToFloat(limit | (difference & ~MAGNITUDE));
-      out[i] =
-          Float.intBitsToFloat(
-              (Float.floatToRawIntBits(x[i]) & ~far) | (Float.floatToRawIntBits(moved) & far));
+      float share = Math.min(1f, distance / Math.abs(x[i] - base[i]));
+      out[i] = share * x[i] + (1f - share) * base[i];
     }
   }
 }
