@@ -5,7 +5,6 @@ import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.internal.kernel.LaneSum;
 import io.evomerge.tensor.TensorSink;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
 
@@ -30,9 +29,9 @@ abstract class CombinationOperator extends CheckedOperator {
   enum Vectors {
     /** The whole tensor. */
     WHOLE,
-    /** Each row along the last dimension. */
+    /** Each row along the last dimension; a tensor of one dimension is a whole. */
     ROWS,
-    /** Each column along the first dimension. */
+    /** Each column along the first dimension; a tensor of one dimension is a whole. */
     COLUMNS
   }
 
@@ -65,7 +64,7 @@ abstract class CombinationOperator extends CheckedOperator {
       combine(task, false, new double[] {1}, sink);
       return;
     }
-    Vectors vectors = vectors(task);
+    Vectors vectors = task.info().shape().size() < 2 ? Vectors.WHOLE : vectors(task);
     if (vectors == Vectors.ROWS && Rows.of(task).count() > 1) {
       new PerRow(task, mixture, deltas, Rows.of(task)).merge(sink);
     } else if (vectors == Vectors.COLUMNS && columns(task).length() > 1) {
@@ -79,8 +78,7 @@ abstract class CombinationOperator extends CheckedOperator {
 
   /** The tensor as a matrix with one column for each vector along the first dimension. */
   private static Rows columns(TensorMerge task) {
-    List<Long> shape = task.info().shape();
-    long height = shape.isEmpty() ? 1 : shape.get(0);
+    long height = task.info().shape().get(0);
     long width = height == 0 ? 0 : task.info().elementCount() / height;
     return new Rows(height, Math.toIntExact(width));
   }

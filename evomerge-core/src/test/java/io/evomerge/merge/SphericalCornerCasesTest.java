@@ -88,6 +88,22 @@ class SphericalCornerCasesTest {
   }
 
   @Test
+  void aDifferenceThatFloat32CannotHoldIsRefusedInAnyColumn() {
+    for (int width : new int[] {3, 1_500}) {
+      float[] low = new float[2 * width];
+      float[] high = new float[2 * width];
+      low[width - 1] = -3e38f;
+      high[width - 1] = 3e38f;
+      Given columns = with("weight", 1, 1).and("nuslerp_flatten", 0).and("nuslerp_row_wise", 1);
+      TensorInfo info = Arrays32.info("t", 2, width);
+      assertThatThrownBy(() -> merge(info, "nuslerp", low, columns, low, high))
+          .isInstanceOf(MergeException.class)
+          .hasMessageContaining("'s1'")
+          .hasMessageContaining("float32");
+    }
+  }
+
+  @Test
   void switchesAndWholeNumbersAreNotSearched() {
     for (String method : new String[] {"nuslerp", "multislerp", "karcher", "model_stock"}) {
       assertThat(MergeOperators.standard().get(method).parameters())
