@@ -26,6 +26,9 @@ public final class MergeOperators {
       byName(
           linear(),
           slerp(),
+          nuslerp(),
+          multislerp(),
+          karcher(),
           taskArithmetic(),
           ties(),
           dareLinear(),
@@ -34,6 +37,8 @@ public final class MergeOperators {
           sce(),
           ram(),
           ramPlusTensorLocal(),
+          modelStock(),
+          nearswap(),
           passthrough());
 
   private MergeOperators() {}
@@ -71,6 +76,75 @@ public final class MergeOperators {
    */
   public static MergeOperator slerp() {
     return new Slerp();
+  }
+
+  /**
+   * Spherical interpolation by weights, {@code nuslerp}: {@code sin((1 - t) a) / sin a * v0 + sin(t
+   * a) / sin a * v1} with {@code t = w_1 / (w_0 + w_1)} and {@code a} the angle between {@code v0}
+   * and {@code v1}. These are the two sources, or with a base their task vectors, and the base is
+   * added. Shoemake 1985, doi 10.1145/325334.325242, in the form of mergekit (Goddard et al. 2024,
+   * arXiv 2403.13257).
+   *
+   * <p>With {@code nuslerp_flatten} (default true) the tensor is one vector. Without, every row
+   * along the last dimension is, or with {@code nuslerp_row_wise} (default false), which means the
+   * opposite of its name in mergekit too, every column along the first dimension; a tensor of one
+   * dimension is one vector in any case.
+   *
+   * <p>Exactly two sources. {@code t} is 0.5 where the magnitude of {@code w_0 + w_1} is below
+   * 10^-6; with negative weights it is outside [0, 1], and the arc goes on beyond its ends. Where
+   * {@code sin a} is below 10^-4 the result is {@code (1 - t) v0 + t v1}: so for identical and for
+   * antiparallel vectors, and for those of one element (mergekit amplifies the rounding of
+   * antiparallel ones). A vector shorter than 10^-7 counts as that long in the cosine; so a zero
+   * vector is orthogonal to all: two zero task vectors give the base, one alone gives {@code b +
+   * sin(t pi / 2) d}, {@code t} counted towards the source that has it.
+   */
+  public static MergeOperator nuslerp() {
+    return new Nuslerp();
+  }
+
+  /**
+   * Spherical mean of any number of models, {@code multislerp}: the direction of {@code sum w_i v_i
+   * / (|v_i| + eps)} times the length {@code sum w_i |v_i|}; {@code v_i} are the flattened sources,
+   * or with a base their task vectors, and the base is added. Goddard 2025, "Multi-SLERP",
+   * https://goddard.blog/posts/multislerp-wow-what-a-cool-idea: its tangent step at the mean
+   * direction is 0.
+   *
+   * <p>The weights are divided by their sum if {@code normalize_weights} (default true); {@code
+   * eps} in [0, 1], default 10^-8. Weights that cancel are then refused as by {@link #linear}.
+   * Negative weights turn a direction round. One source is the result, whatever its weight.
+   *
+   * <p>Where directions cancel, so that their weighted mean is no longer than {@code eps} or 10^-6
+   * times the sum of the weights' magnitudes, the result is {@code sum w_i v_i} (mergekit refuses
+   * that for more than two sources). Antiparallel vectors, and so tensors of one element, are
+   * otherwise no exception. Zero vectors have no direction; all of them, or weights of 0 without
+   * {@code normalize_weights}, give zeros or the base. Identical sources give that source to
+   * rounding.
+   */
+  public static MergeOperator multislerp() {
+    return new Multislerp();
+  }
+
+  /**
+   * Karcher mean, {@code karcher}: the point on the unit sphere with the least sum of {@code w_i}
+   * times the squared angle to {@code x_i}, times {@code sum w_i |x_i| / sum w_i}; {@code x_i} are
+   * the flattened sources. Karcher 1977, doi 10.1002/cpa.3160300502; found by fixed-point iteration
+   * from the weighted mean of the directions (Buss, Fillmore 2001, doi 10.1145/502122.502124), of
+   * which every point is a combination of the sources and needs no pass over them.
+   *
+   * <p>No base. {@code weight} per source in [0, 10^6], default 1 (mergekit has none); a weight of
+   * 0 leaves the source out; all 0 are refused, and so are negative ones. {@code max_iter}, a whole
+   * number in [0, 10^4], default 10; 0 gives the starting point. {@code tol} in [0, 1], default
+   * 10^-5, ends the iteration at a shorter step.
+   *
+   * <p>One source is the result. A source of norm {@code tol} or less has no direction and counts
+   * only in the length; if none has one, the result is 0. Where the weighted directions cancel to
+   * less than {@code tol} or 10^-7, the iteration starts from the first source of positive weight:
+   * so two antiparallel sources of equal weight give the first's direction. A source within 10^-6
+   * of the antipode pulls to no side; so tensors of one element keep the sign of the weighted
+   * majority. Identical sources give that source to rounding.
+   */
+  public static MergeOperator karcher() {
+    return new Karcher();
   }
 
   /**
@@ -212,6 +286,39 @@ public final class MergeOperators {
    */
   public static MergeOperator ramPlusTensorLocal() {
     return ReinforcedAgentMerging.plus();
+  }
+
+  /**
+   * Model Stock, {@code model_stock}: {@code t mean(x_i) + (1 - t) b} with {@code t = n c / (1 + (n
+   * - 1) c)}, {@code n} the number of sources and {@code c} the mean cosine between two of their
+   * task vectors. Jang, Yun, Han 2024, arXiv 2403.19522. Nothing is searched.
+   *
+   * <p>At least two sources. The tensor is one vector; with {@code filter_wise} (default false)
+   * every row along the last dimension has its own {@code t}.
+   *
+   * <p>In the paper's semantics {@code t} is in [0, 1]: task vectors that disagree, {@code c <= 0},
+   * give the base, and a zero task vector has cosine 0 with all. In mergekit's, a negative {@code
+   * c} gives a negative {@code t}, and a product of two norms counts as at least 10^-6 when it
+   * divides. A divisor {@code 1 + (n - 1) c} below 10^-6, as of two opposite task vectors, gives
+   * the base (mergekit gives no number). Zero task vectors give the base, identical sources that
+   * source to rounding (in mergekit's semantics if the task vector is longer than 10^-3). Rows of
+   * one element have cosines of 1 and -1.
+   */
+  public static MergeOperator modelStock() {
+    return new ModelStock();
+  }
+
+  /**
+   * Near swap, {@code nearswap}: {@code w x + (1 - w) b} with {@code w = min(1, t / |x - b|)} for
+   * every element, so that it is {@code x} where both differ by at most {@code t}, and {@code b}
+   * moved by {@code t} towards {@code x} elsewhere. alchemonaut 2024,
+   * https://huggingface.co/alchemonaut/QuartetAnemoi-70B-t0.0001.
+   *
+   * <p>Exactly one source. {@code t} in [0, 10^6], searched in [0, 0.01]; a recipe must give one. 0
+   * gives the base (mergekit refuses it). A zero task vector gives the base, exactly.
+   */
+  public static MergeOperator nearswap() {
+    return new Nearswap();
   }
 
   /**

@@ -2,6 +2,9 @@ package io.evomerge.merge;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.evomerge.genome.ParameterValues;
+import java.util.HashMap;
+import java.util.Map;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
@@ -13,6 +16,9 @@ class StandardOperatorsTest {
         .containsExactly(
             "linear",
             "slerp",
+            "nuslerp",
+            "multislerp",
+            "karcher",
             "task_arithmetic",
             "ties",
             "dare_linear",
@@ -21,6 +27,8 @@ class StandardOperatorsTest {
             "sce",
             "ram",
             "ramplus_tl",
+            "model_stock",
+            "nearswap",
             "passthrough");
     assertThat(MergeOperators.standard())
         .allSatisfy((name, operator) -> assertThat(operator.name()).isEqualTo(name));
@@ -52,6 +60,56 @@ class StandardOperatorsTest {
     @Override
     protected int sources() {
       return 1;
+    }
+  }
+
+  @Nested
+  class Nuslerp extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.nuslerp();
+    }
+  }
+
+  @Nested
+  class NuslerpOfRows extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.nuslerp();
+    }
+
+    @Override
+    protected ParameterValues parameters() {
+      return with(super.parameters(), Map.of("nuslerp_flatten", 0.0));
+    }
+  }
+
+  @Nested
+  class NuslerpOfColumns extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.nuslerp();
+    }
+
+    @Override
+    protected ParameterValues parameters() {
+      return with(super.parameters(), Map.of("nuslerp_flatten", 0.0, "nuslerp_row_wise", 1.0));
+    }
+  }
+
+  @Nested
+  class Multislerp extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.multislerp();
+    }
+  }
+
+  @Nested
+  class Karcher extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.karcher();
     }
   }
 
@@ -88,10 +146,45 @@ class StandardOperatorsTest {
   }
 
   @Nested
+  class ModelStock extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.modelStock();
+    }
+  }
+
+  @Nested
+  class ModelStockOfRows extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.modelStock();
+    }
+
+    @Override
+    protected ParameterValues parameters() {
+      return with(super.parameters(), Map.of("filter_wise", 1.0));
+    }
+  }
+
+  @Nested
+  class Nearswap extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.nearswap();
+    }
+  }
+
+  @Nested
   class Passthrough extends MergeOperatorContract {
     @Override
     protected MergeOperator operator() {
       return MergeOperators.passthrough();
     }
+  }
+
+  private static ParameterValues with(ParameterValues values, Map<String, Double> others) {
+    Map<String, double[]> changed = new HashMap<>(values.asMap());
+    others.forEach((name, value) -> changed.put(name, new double[] {value}));
+    return ParameterValues.of(changed);
   }
 }

@@ -434,4 +434,94 @@ public final class Kernels {
       out[i] = Float.intBitsToFloat(bits);
     }
   }
+
+  /**
+   * Returns the inner product of a range in float64; its order depends on the length alone.
+   *
+   * @param x first factors
+   * @param y second factors
+   * @param from first index
+   * @param to index after the last
+   */
+  public static double dot(float[] x, float[] y, int from, int to) {
+    double l0 = 0;
+    double l1 = 0;
+    double l2 = 0;
+    double l3 = 0;
+    int i = from;
+    for (; i + 4 <= to; i += 4) {
+      l0 += (double) x[i] * y[i];
+      l1 += (double) x[i + 1] * y[i + 1];
+      l2 += (double) x[i + 2] * y[i + 2];
+      l3 += (double) x[i + 3] * y[i + 3];
+    }
+    for (; i < to; i++) {
+      l0 += (double) x[i] * y[i];
+    }
+    return (l0 + l1) + (l2 + l3);
+  }
+
+  /**
+   * {@code sum += factor * x} in a range.
+   *
+   * @param factor of every element
+   * @param x added
+   * @param sum changed
+   * @param from first index
+   * @param to index after the last
+   */
+  public static void addScaled(float factor, float[] x, float[] sum, int from, int to) {
+    for (int i = from; i < to; i++) {
+      sum[i] += factor * x[i];
+    }
+  }
+
+  /**
+   * {@code sum[from + i] += factors[i] * x[from + i]}.
+   *
+   * @param factors from index 0
+   * @param x added
+   * @param sum changed
+   * @param from first index of {@code x} and {@code sum}
+   * @param length number of elements
+   */
+  public static void addProducts(float[] factors, float[] x, float[] sum, int from, int length) {
+    for (int i = 0; i < length; i++) {
+      sum[from + i] += factors[i] * x[from + i];
+    }
+  }
+
+  /**
+   * {@code sums[at + i] += x[from + i] * y[from + i]}, in float64.
+   *
+   * @param x first factors
+   * @param y second factors
+   * @param from first index of the factors
+   * @param sums changed
+   * @param at first index of the sums
+   * @param length number of elements
+   */
+  public static void addProducts(
+      float[] x, float[] y, int from, double[] sums, int at, int length) {
+    for (int i = 0; i < length; i++) {
+      sums[at + i] += (double) x[from + i] * y[from + i];
+    }
+  }
+
+  /**
+   * Moves the base towards {@code x}: {@code out = w * x + (1 - w) * base} with {@code w = min(1,
+   * distance / |x - base|)}.
+   *
+   * @param base finite elements
+   * @param x finite elements
+   * @param distance finite, above 0
+   * @param out overwritten
+   * @param length number of elements
+   */
+  public static void moveTowards(float[] base, float[] x, float distance, float[] out, int length) {
+    for (int i = 0; i < length; i++) {
+      float share = Math.min(1f, distance / Math.abs(x[i] - base[i]));
+      out[i] = share * x[i] + (1f - share) * base[i];
+    }
+  }
 }
