@@ -2,6 +2,11 @@ package io.evomerge.merge;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.evomerge.genome.ParameterSpec;
+import io.evomerge.tensor.TensorSink;
+import io.evomerge.tensor.TensorView;
+import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
@@ -15,8 +20,10 @@ class StandardOperatorsTest {
             "slerp",
             "task_arithmetic",
             "ties",
+            "ties_global",
             "dare_linear",
             "dare_ties",
+            "regmean",
             "passthrough");
     assertThat(MergeOperators.standard())
         .allSatisfy((name, operator) -> assertThat(operator.name()).isEqualTo(name));
@@ -68,6 +75,14 @@ class StandardOperatorsTest {
   }
 
   @Nested
+  class TiesGlobal extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.tiesGlobal();
+    }
+  }
+
+  @Nested
   class DareLinear extends MergeOperatorContract {
     @Override
     protected MergeOperator operator() {
@@ -84,10 +99,52 @@ class StandardOperatorsTest {
   }
 
   @Nested
+  class RegMean extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return new WithStatistics(MergeOperators.regmean());
+    }
+  }
+
+  @Nested
   class Passthrough extends MergeOperatorContract {
     @Override
     protected MergeOperator operator() {
       return MergeOperators.passthrough();
+    }
+  }
+
+  /** An operator that gets statistics for every matrix. */
+  private record WithStatistics(MergeOperator operator) implements MergeOperator {
+
+    @Override
+    public String name() {
+      return operator.name();
+    }
+
+    @Override
+    public List<ParameterSpec> parameters() {
+      return operator.parameters();
+    }
+
+    @Override
+    public BaseModel baseModel() {
+      return operator.baseModel();
+    }
+
+    @Override
+    public void merge(TensorMerge task, TensorSink sink) {
+      List<Long> shape = task.info().shape();
+      operator.merge(
+          new ForwardingTask(task) {
+            @Override
+            public Optional<TensorView> statistics(int source) {
+              return shape.size() == 2
+                  ? Optional.of(RegMeanTest.gram(source, (int) (long) shape.get(1), 60))
+                  : Optional.empty();
+            }
+          },
+          sink);
     }
   }
 }
