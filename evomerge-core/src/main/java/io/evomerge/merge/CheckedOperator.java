@@ -39,9 +39,19 @@ abstract class CheckedOperator implements MergeOperator {
 
   @Override
   public final void merge(TensorMerge task, TensorSink sink) {
-    checkInputs(task, sink);
-    checkParameters(task);
+    check(task);
+    if (!sink.info().shape().equals(task.info().shape())) {
+      throw refusal(
+          task,
+          "the sink has shape " + sink.info().shape() + ", the inputs " + task.info().shape());
+    }
     mergeChecked(task, sink);
+  }
+
+  /** Refuses inputs and parameters that the operator does not take. */
+  final void check(TensorMerge task) {
+    checkInputs(task);
+    checkParameters(task);
   }
 
   /** Merges; inputs and parameters are checked, the numbers in the tensors are not. */
@@ -85,7 +95,7 @@ abstract class CheckedOperator implements MergeOperator {
         .orElseThrow();
   }
 
-  private void checkInputs(TensorMerge task, TensorSink sink) {
+  private void checkInputs(TensorMerge task) {
     int sources = task.sources().size();
     if (sources < minSources() || sources > maxSources()) {
       String wanted =
@@ -99,11 +109,6 @@ abstract class CheckedOperator implements MergeOperator {
     }
     if (baseModel == BaseModel.REQUIRED && task.base().isEmpty()) {
       throw refusal(task, "it merges differences from a base model and got none; add a base");
-    }
-    if (!sink.info().shape().equals(task.info().shape())) {
-      throw refusal(
-          task,
-          "the sink has shape " + sink.info().shape() + ", the inputs " + task.info().shape());
     }
     for (int i = 0; i < sources; i++) {
       checkView(task, "source '" + task.sourceNames().get(i) + "'", task.sources().get(i));

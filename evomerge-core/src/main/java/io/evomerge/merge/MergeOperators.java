@@ -31,14 +31,16 @@ public final class MergeOperators {
           karcher(),
           taskArithmetic(),
           ties(),
+          tiesGlobal(),
           dareLinear(),
           dareTies(),
+          modelStock(),
+          nearswap(),
           arceeFusion(),
           sce(),
           ram(),
           ramPlusTensorLocal(),
-          modelStock(),
-          nearswap(),
+          regmean(),
           passthrough());
 
   private MergeOperators() {}
@@ -182,6 +184,28 @@ public final class MergeOperators {
   }
 
   /**
+   * TIES with one threshold per source over the whole model, {@code ties_global}: keep the {@code k
+   * = floor(density N)} elements of largest magnitude of a source's whole task vector, {@code N}
+   * being the elements of all tensors that are merged; then elect signs and add tensor by tensor as
+   * {@link #ties}, with the same {@code weight}, {@code density}, {@code lambda} and {@code
+   * normalize}. So a tensor keeps more the more it was changed. The paper trims so (Yadav et al.
+   * 2023, arXiv 2306.01708); tools that see one tensor at a time cannot.
+   *
+   * <p>A {@link WholeModelOperator}: a task without the survey of all tensors is refused. {@code
+   * density} must be the same in all tensors, else the survey is refused; the other parameters may
+   * differ. Of equal magnitudes those in the tensor whose name comes first are kept, then those
+   * with the lowest index. {@code k = 0} keeps nothing of that source, {@code k = N} and densities
+   * of 1 and more keep all. In a model of one tensor it is {@code ties} without {@code rescale},
+   * bit for bit; so are its other corner cases.
+   *
+   * <p>A survey reads the task vectors of a source three times, of which evolution repeats what a
+   * new density asks for; with a cache most of it is there already.
+   */
+  public static MergeOperator tiesGlobal() {
+    return new TiesGlobal();
+  }
+
+  /**
    * DARE with task arithmetic, {@code dare_linear}: keep each element of {@code d_i} with
    * probability {@code density}, rescale what is kept if {@code rescale} (default true), then as
    * {@link #taskArithmetic}, {@code normalize} false by default. Yu et al. 2024, arXiv 2311.03099.
@@ -319,6 +343,41 @@ public final class MergeOperators {
    */
   public static MergeOperator nearswap() {
     return new Nearswap();
+  }
+
+  /**
+   * Regression mean, {@code regmean}: the matrix whose outputs are nearest, in the sum of squares
+   * over the sources' own inputs, to those of every source. With {@code G_i} the {@linkplain
+   * TensorMerge#statistics statistics} of source {@code i} for this tensor, {@code G_i'} the same
+   * with all entries beside the diagonal times {@code alpha}, and matrices of shape {@code [out,
+   * in]}: {@code W = (sum w_i W_i G_i' + r M) (sum w_i G_i' + r I)^-1}, {@code M} being the
+   * weighted mean of the {@code W_i}. Jin et al. 2023, arXiv 2212.09849.
+   *
+   * <p>{@code weight} per source in [0, 10^6], default 1, searched in [0, 1]; divided by their sum,
+   * and all 0 refused. {@code alpha} in [0, 1], default 0.9, searched in [0, 1]. With {@code alpha}
+   * 1 the result is no further from the sources than their weighted mean {@code M}, measured on the
+   * inputs of which the statistics tell. With {@code alpha} 0 every column of the matrix is a mean
+   * of its own, with {@code w_i} times the mean square of that input as weights. Under a linear
+   * model with Gaussian noise {@code G_i} is the Fisher information of each row, so {@code alpha} 0
+   * is Fisher-weighted averaging (Matena, Raffel 2022, arXiv 2111.09832) with that diagonal, not
+   * with one from the gradients of the model's loss.
+   *
+   * <p>The ridge {@code r} is 10^-6 times the mean diagonal of {@code sum w_i G_i}, and ten times
+   * more as long as the matrix cannot be factored; statistics that cannot be with {@code r} as
+   * large as the mean diagonal are refused. It draws inputs that never occurred to {@code M}:
+   * statistics of zeros give {@code M}, identical sources that source to rounding.
+   *
+   * <p>Tensors without statistics are averaged: norms, biases, embeddings and head. A matrix that
+   * is neither embedding nor head and lacks statistics of a source is refused, as are statistics of
+   * another shape, with negative mean squares, NaN or infinite numbers. A head with statistics is
+   * solved as any matrix.
+   *
+   * <p>Computed in float64. A matrix with {@code in} columns takes {@code 4 in^2} bytes of heap,
+   * and {@code in^3 / 3 + 2 out in^2 (K + 1)} multiplications and additions; the {@code K} products
+   * {@code W_i G_i} are computed once for all candidates where the cache has room.
+   */
+  public static MergeOperator regmean() {
+    return new RegMean();
   }
 
   /**

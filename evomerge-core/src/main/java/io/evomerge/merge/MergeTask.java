@@ -7,6 +7,7 @@ import io.evomerge.internal.kernel.Philox;
 import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorView;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -34,6 +35,8 @@ public final class MergeTask implements TensorMerge {
   private final ParameterValues parameters;
   private final Semantics semantics;
   private final boolean embedding;
+  private final WholeModelOperator.@Nullable Survey survey;
+  private final List<Optional<TensorView>> statistics;
   private final long seed;
   private final MergeCache cache;
   private final Object scope;
@@ -51,6 +54,11 @@ public final class MergeTask implements TensorMerge {
     this.parameters = builder.parameters;
     this.semantics = builder.semantics;
     this.embedding = builder.embedding;
+    this.survey = builder.survey;
+    this.statistics =
+        sourceNames.stream()
+            .map(name -> Optional.ofNullable(builder.statistics.get(name)))
+            .toList();
     this.seed = builder.seed;
     this.cache = builder.cache;
     this.blockLength = builder.blockLength;
@@ -65,6 +73,9 @@ public final class MergeTask implements TensorMerge {
                 base != null,
                 sourceNames,
                 sources.stream().map(view -> view.info().name()).toList(),
+                statistics.stream()
+                    .map(view -> view.map(matrix -> matrix.info().name()).orElse(""))
+                    .toList(),
                 seed));
   }
 
@@ -113,6 +124,16 @@ public final class MergeTask implements TensorMerge {
   }
 
   @Override
+  public Optional<WholeModelOperator.Survey> survey() {
+    return Optional.ofNullable(survey);
+  }
+
+  @Override
+  public Optional<TensorView> statistics(int source) {
+    return statistics.get(source);
+  }
+
+  @Override
   public void uniforms(int source, long offset, float[] target, int length) {
     Objects.checkFromIndexSize(offset, length, info.elementCount());
     Philox stream = streams[source];
@@ -151,6 +172,7 @@ public final class MergeTask implements TensorMerge {
       boolean hasBase,
       List<String> names,
       List<String> tensors,
+      List<String> statistics,
       long seed) {}
 
   /** Collects the inputs of a {@link MergeTask}; not safe for concurrent use. */
@@ -163,6 +185,8 @@ public final class MergeTask implements TensorMerge {
     private ParameterValues parameters = ParameterValues.of(Map.of());
     private Semantics semantics = Semantics.PAPER;
     private boolean embedding;
+    private WholeModelOperator.@Nullable Survey survey;
+    private final Map<String, TensorView> statistics = new LinkedHashMap<>();
     private long seed;
     private MergeCache cache = MergeCache.none();
     private int blockLength = DEFAULT_BLOCK_LENGTH;
@@ -228,6 +252,29 @@ public final class MergeTask implements TensorMerge {
     }
 
     /**
+     * Sets what a {@link WholeModelOperator} found out about all tensors of this merge; default
+     * nothing.
+     *
+     * @param value the operator's own, from tasks of the same inputs and parameters
+     */
+    public Builder survey(WholeModelOperator.Survey value) {
+      this.survey = value;
+      return this;
+    }
+
+    /**
+     * Adds statistics of what a source feeds into this tensor; default none.
+     *
+     * @param source name of the source
+     * @param matrix symmetric, {@code [in, in]}; see {@link TensorMerge#statistics}. As with a
+     *     source's tensor, its name always means the same numbers inside one cache
+     */
+    public Builder statistics(String source, TensorView matrix) {
+      statistics.put(source, matrix);
+      return this;
+    }
+
+    /**
      * Sets the recipe's seed of random masks; default 0.
      *
      * @param value any number
@@ -272,7 +319,7 @@ public final class MergeTask implements TensorMerge {
      * Builds the task.
      *
      * @throws ConfigurationException if there is no source, two share a name, an input has another
-     *     shape, or the block length is below 1
+     *     shape, statistics are those of no source, or the block length is below 1
      */
     public MergeTask build() {
       List<String> problems = new ArrayList<>();
@@ -290,6 +337,11 @@ public final class MergeTask implements TensorMerge {
       }
       for (int i = 0; i < sources.size(); i++) {
         checkShape("source '" + names.get(i) + "'", sources.get(i), problems);
+      }
+      for (String name : statistics.keySet()) {
+        if (!names.contains(name)) {
+          problems.add("statistics of '" + name + "', which is no source: " + names);
+        }
       }
       if (!problems.isEmpty()) {
         throw new ConfigurationException("merge of tensor '" + info.name() + "'", problems);

@@ -37,6 +37,26 @@ public interface TensorMerge {
   boolean isEmbedding();
 
   /**
+   * Returns what a {@link WholeModelOperator} found out about all tensors of this merge; empty for
+   * other operators and while it is being found out. The default is empty.
+   */
+  default Optional<WholeModelOperator.Survey> survey() {
+    return Optional.empty();
+  }
+
+  /**
+   * Returns statistics of what a source feeds into this tensor: for the weight of a linear layer,
+   * of shape {@code [out, in]}, the symmetric matrix {@code [in, in]} of the mean products of its
+   * inputs over some text, {@code X^T X / rows of X} (the Gram matrix). Empty where none were
+   * gathered, which is the default.
+   *
+   * @param source index of the source
+   */
+  default Optional<TensorView> statistics(int source) {
+    return Optional.empty();
+  }
+
+  /**
    * Fills an array with uniform random numbers in [0, 1), a fixed function of (recipe seed, source,
    * tensor, element): the same for any block size, thread, machine or candidate.
    *

@@ -7,7 +7,9 @@ import io.evomerge.tensor.TensorView;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
 
 /** Tensors in arrays, for tests. */
@@ -60,8 +62,22 @@ final class Arrays32 {
   /** Merges into an array; fails unless every element is written exactly once. */
   static float[] merge(MergeOperator operator, TensorMerge task) {
     Sink sink = new Sink(task.info());
-    operator.merge(task, sink);
+    operator.merge(surveyed(operator, task), sink);
     return sink.values();
+  }
+
+  /** A task whose tensor is the whole model, where an operator wants to see that first. */
+  private static TensorMerge surveyed(MergeOperator operator, TensorMerge task) {
+    return operator instanceof WholeModelOperator whole && task.survey().isEmpty()
+        ? new ForwardingTask(task) {
+          private final WholeModelOperator.Survey survey = whole.survey(List.of(task));
+
+          @Override
+          public Optional<WholeModelOperator.Survey> survey() {
+            return Optional.of(survey);
+          }
+        }
+        : task;
   }
 
   /** Reads little-endian bytes. */

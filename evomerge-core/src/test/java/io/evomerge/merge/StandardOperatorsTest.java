@@ -2,9 +2,14 @@ package io.evomerge.merge;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.evomerge.genome.ParameterSpec;
 import io.evomerge.genome.ParameterValues;
+import io.evomerge.tensor.TensorSink;
+import io.evomerge.tensor.TensorView;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 
@@ -21,14 +26,16 @@ class StandardOperatorsTest {
             "karcher",
             "task_arithmetic",
             "ties",
+            "ties_global",
             "dare_linear",
             "dare_ties",
+            "model_stock",
+            "nearswap",
             "arcee_fusion",
             "sce",
             "ram",
             "ramplus_tl",
-            "model_stock",
-            "nearswap",
+            "regmean",
             "passthrough");
     assertThat(MergeOperators.standard())
         .allSatisfy((name, operator) -> assertThat(operator.name()).isEqualTo(name));
@@ -130,6 +137,14 @@ class StandardOperatorsTest {
   }
 
   @Nested
+  class TiesGlobal extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.tiesGlobal();
+    }
+  }
+
+  @Nested
   class DareLinear extends MergeOperatorContract {
     @Override
     protected MergeOperator operator() {
@@ -175,6 +190,14 @@ class StandardOperatorsTest {
   }
 
   @Nested
+  class RegMean extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return new WithStatistics(MergeOperators.regmean());
+    }
+  }
+
+  @Nested
   class Passthrough extends MergeOperatorContract {
     @Override
     protected MergeOperator operator() {
@@ -186,5 +209,39 @@ class StandardOperatorsTest {
     Map<String, double[]> changed = new HashMap<>(values.asMap());
     others.forEach((name, value) -> changed.put(name, new double[] {value}));
     return ParameterValues.of(changed);
+  }
+
+  /** An operator that gets statistics for every matrix. */
+  private record WithStatistics(MergeOperator operator) implements MergeOperator {
+
+    @Override
+    public String name() {
+      return operator.name();
+    }
+
+    @Override
+    public List<ParameterSpec> parameters() {
+      return operator.parameters();
+    }
+
+    @Override
+    public BaseModel baseModel() {
+      return operator.baseModel();
+    }
+
+    @Override
+    public void merge(TensorMerge task, TensorSink sink) {
+      List<Long> shape = task.info().shape();
+      operator.merge(
+          new ForwardingTask(task) {
+            @Override
+            public Optional<TensorView> statistics(int source) {
+              return shape.size() == 2
+                  ? Optional.of(RegMeanTest.gram(source, (int) (long) shape.get(1), 60))
+                  : Optional.empty();
+            }
+          },
+          sink);
+    }
   }
 }

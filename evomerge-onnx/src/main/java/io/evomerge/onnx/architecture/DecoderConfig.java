@@ -8,6 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.stream.Stream;
 
 /**
  * A decoder-only language model of the Llama family: everything of its {@code config.json} that
@@ -317,6 +318,31 @@ public record DecoderConfig(
       shapes.put("lm_head.weight", List.of((long) vocabSize, hidden));
     }
     return shapes;
+  }
+
+  /**
+   * Returns the weights of all linear layers, those together that are fed the same: per first
+   * weight all that share its input. A tied head is not among them.
+   */
+  public Map<String, List<String>> linearInputs() {
+    Map<String, List<String>> inputs = new LinkedHashMap<>();
+    for (int layer = 0; layer < layerCount(); layer++) {
+      String attention = "model.layers." + layer + ".self_attn.";
+      String mlp = "model.layers." + layer + ".mlp.";
+      share(inputs, attention + "q_proj", attention + "k_proj", attention + "v_proj");
+      share(inputs, attention + "o_proj");
+      share(inputs, mlp + "gate_proj", mlp + "up_proj");
+      share(inputs, mlp + "down_proj");
+    }
+    if (!tiedHead) {
+      share(inputs, "lm_head");
+    }
+    return inputs;
+  }
+
+  private static void share(Map<String, List<String>> inputs, String... layers) {
+    List<String> weights = Stream.of(layers).map(layer -> layer + ".weight").toList();
+    inputs.put(weights.get(0), weights);
   }
 
   private static void linear(

@@ -6,9 +6,12 @@ import io.evomerge.onnx.graph.ElementType;
 import io.evomerge.onnx.graph.Graph;
 import io.evomerge.onnx.graph.Value;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * ONNX models of a decoder whose weights are named and laid out as in its checkpoint; stateless.
@@ -76,6 +79,8 @@ public final class DecoderGraphs {
   private final Value paddedLength;
   private final Value positions;
   private final Value tokens;
+  private final Map<String, Value> linearInputs = new LinkedHashMap<>();
+  private Set<String> wantedInputs = Set.of();
   private Value cosines;
   private Value sines;
 
@@ -176,6 +181,56 @@ public final class DecoderGraphs {
     return main.toModel();
   }
 
+  /**
+   * Returns a model that gives, for some linear layers, the sums of products of what they are fed
+   * at the chosen positions: FLOAT [width, width] each, {@code X^T X} with a row of {@code X} per
+   * position.
+   *
+   * <p>Its blocks end with the last layer that is wanted.
+   *
+   * @param config of the decoder
+   * @param attention what attention computes in
+   * @param weights some keys of {@link DecoderConfig#linearInputs}
+   * @throws IllegalArgumentException if there is none, or another name
+   */
+  public static byte[] inputProducts(
+      DecoderConfig config, AttentionPrecision attention, Set<String> weights) {
+    Set<String> known = config.linearInputs().keySet();
+    if (weights.isEmpty() || !known.containsAll(weights)) {
+      throw new IllegalArgumentException("weights are " + weights + ", wanted some of " + known);
+    }
+    DecoderGraphs graphs = new DecoderGraphs(config, attention, "input_products");
+    graphs.wantedInputs = Set.copyOf(weights);
+    Graph main = graphs.main;
+    List<Value> none = Collections.nCopies(2 * config.layerCount(), Value.NONE);
+    graphs.pass(main, graphs.tokens, graphs.last, graphs.paddedLength, none, Value.NONE);
+    Map<String, List<Long>> shapes = config.weightShapes();
+    graphs.linearInputs.forEach(
+        (weight, input) -> {
+          long width = shapes.get(weight).get(1);
+          Value rows = graphs.choose(main, input, width, graphs.positions);
+          Value products =
+              main.apply(
+                  Graph.MICROSOFT, "FusedMatMul", List.of(rows, rows), Attribute.of("transA", 1));
+          main.output(
+              productsOf(weight),
+              products,
+              ElementType.FLOAT,
+              Dimension.of(width),
+              Dimension.of(width));
+        });
+    return main.toModel();
+  }
+
+  /**
+   * Returns what the output of {@link #inputProducts} is called.
+   *
+   * @param weight name of the weight
+   */
+  public static String productsOf(String weight) {
+    return "input_products_of:" + weight;
+  }
+
   private Graph step(Value stopTokens) {
     Graph body = main.subgraph("step");
     Value iteration = body.input("iteration", ElementType.INT64);
@@ -270,6 +325,7 @@ public final class DecoderGraphs {
         context = choose(graph, context, config.heads() * config.headDim(), chosen);
         residual = choose(graph, residual, config.hiddenSize(), chosen);
       }
+      expose(block + "self_attn.o_proj", context);
       Value attentionOutput =
           linear(graph, context, block + "self_attn.o_proj", config.attentionOutputBias());
       List<Value> sum =
@@ -282,6 +338,13 @@ public final class DecoderGraphs {
       List<Value> next = addAndNorm(graph, sum.get(1), mlpOutput, nextNorm);
       normed = next.get(0);
       residual = next.get(1);
+      if (!wantedInputs.isEmpty() && linearInputs.size() == wantedInputs.size()) {
+        return new Pass(Value.NONE, cache);
+      }
+    }
+    expose("lm_head", normed);
+    if (!wantedInputs.isEmpty()) {
+      return new Pass(Value.NONE, cache);
     }
     Value head = config.tiedHead() ? embeddings : weight("lm_head.weight");
     return new Pass(product(graph, normed, head), cache);
@@ -297,6 +360,7 @@ public final class DecoderGraphs {
       Value pastValue) {
     String name = "model.layers." + layer + ".self_attn.";
     boolean bias = config.queryKeyValueBias();
+    expose(name + "q_proj", input);
     Value query = forAttention(graph, linear(graph, input, name + "q_proj", bias));
     Value key = forAttention(graph, linear(graph, input, name + "k_proj", bias));
     Value value = forAttention(graph, linear(graph, input, name + "v_proj", bias));
@@ -325,13 +389,22 @@ public final class DecoderGraphs {
   }
 
   private Value mlp(Graph graph, Value input, String name) {
+    expose(name + "gate_proj", input);
     Value gate = linear(graph, input, name + "gate_proj", config.mlpBias());
     Value up = linear(graph, input, name + "up_proj", config.mlpBias());
     // x * sigmoid(alpha x) with alpha 1 is SiLU.
     Value activated =
         graph.apply(Graph.MICROSOFT, "QuickGelu", List.of(gate), Attribute.of("alpha", 1f));
     Value product = graph.apply("Mul", List.of(activated, up));
+    expose(name + "down_proj", product);
     return linear(graph, product, name + "down_proj", config.mlpBias());
+  }
+
+  private void expose(String layer, Value input) {
+    String weight = layer + ".weight";
+    if (wantedInputs.contains(weight)) {
+      linearInputs.put(weight, input);
+    }
   }
 
   /** Returns the normed sum and the sum. */

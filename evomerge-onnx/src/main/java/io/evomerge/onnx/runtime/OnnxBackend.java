@@ -152,6 +152,10 @@ public final class OnnxBackend implements AutoCloseable {
    * @throws IllegalStateException if the backend or the candidate's weight store is closed
    */
   public LanguageModel languageModel(CandidateModel candidate) {
+    return onnxLanguageModel(candidate);
+  }
+
+  OnnxLanguageModel onnxLanguageModel(CandidateModel candidate) {
     ModelConfig config =
         candidate
             .config()

@@ -19,6 +19,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 
 /** A candidate over the sessions of its weight store. */
 final class OnnxLanguageModel implements LanguageModel {
@@ -185,6 +186,50 @@ final class OnnxLanguageModel implements LanguageModel {
     return logits;
   }
 
+  /**
+   * Gives the sums of products of what linear layers are fed, batch by batch, in a fixed order.
+   *
+   * @param texts token ids, each with at least one
+   * @param weights some keys of {@link DecoderConfig#linearInputs}
+   * @param taker takes, per batch, the sums of each weight
+   */
+  void inputProducts(List<int[]> texts, Set<String> weights, ProductTaker taker) {
+    check("text", texts, 0);
+    int[] lengths = texts.stream().mapToInt(text -> text.length).toArray();
+    byte[] model = DecoderGraphs.inputProducts(config(), sessions.attention(), weights);
+    try (Session session = sessions.open(model)) {
+      Limits limits =
+          new Limits(
+              GenerationOptions.DEFAULT_BATCH_SIZE,
+              TOKENS_PER_RUN,
+              0,
+              Long.MAX_VALUE,
+              Long.MAX_VALUE);
+      for (int[] batch : BatchPlan.of(lengths, ones(lengths.length), limits)) {
+        try (Inputs inputs = new Inputs(texts, batch, 0)) {
+          long[] positions = inputs.allPositions();
+          inputs.putLongs(DecoderGraphs.POSITIONS, positions, positions.length);
+          session.run(
+              inputs.tensors,
+              result -> {
+                for (String weight : weights) {
+                  OnnxTensor tensor =
+                      (OnnxTensor) result.get(DecoderGraphs.productsOf(weight)).orElseThrow();
+                  taker.take(weight, tensor.getFloatBuffer());
+                }
+                return positions.length;
+              });
+        }
+      }
+    }
+  }
+
+  /** Takes the sums of products of one batch. */
+  @FunctionalInterface
+  interface ProductTaker {
+    void take(String weight, FloatBuffer sums);
+  }
+
   private Session session(Purpose purpose, long decodeSteps) {
     boolean copy =
         switch (mode) {
@@ -212,7 +257,7 @@ final class OnnxLanguageModel implements LanguageModel {
     return ones;
   }
 
-  private void check(String what, List<int[]> sequences, int newTokens) {
+  void check(String what, List<int[]> sequences, int newTokens) {
     DecoderConfig config = config();
     for (int i = 0; i < sequences.size(); i++) {
       int[] sequence = sequences.get(i);
@@ -306,6 +351,18 @@ final class OnnxLanguageModel implements LanguageModel {
       long[] positions = new long[last.length];
       for (int row = 0; row < last.length; row++) {
         positions[row] = (long) row * padded + last[row];
+      }
+      return positions;
+    }
+
+    /** Every token's position, none of the padding. */
+    long[] allPositions() {
+      long[] positions = new long[Arrays.stream(last).map(index -> index + 1).sum()];
+      int i = 0;
+      for (int row = 0; row < last.length; row++) {
+        for (int token = 0; token <= last[row]; token++) {
+          positions[i++] = (long) row * padded + token;
+        }
       }
       return positions;
     }

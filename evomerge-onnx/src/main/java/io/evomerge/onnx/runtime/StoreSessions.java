@@ -150,6 +150,23 @@ final class StoreSessions implements AutoCloseable {
     return sessions.computeIfAbsent(purpose, p -> create(p, copy));
   }
 
+  /**
+   * Returns a session of its own, which the caller closes before the weight store.
+   *
+   * @param model of the same weights
+   */
+  synchronized Session open(byte[] model) {
+    if (closed) {
+      throw new IllegalStateException(
+          "the model is closed: its backend or its weight store was closed");
+    }
+    return create(model, false);
+  }
+
+  AttentionPrecision attention() {
+    return attention;
+  }
+
   private Session create(Purpose purpose, boolean packed) {
     byte[] model =
         switch (purpose) {
@@ -157,6 +174,10 @@ final class StoreSessions implements AutoCloseable {
           case LOG_PROBABILITIES -> DecoderGraphs.logProbabilities(config, attention);
           case GENERATION -> DecoderGraphs.generation(config, attention);
         };
+    return create(model, packed);
+  }
+
+  private Session create(byte[] model, boolean packed) {
     try (SessionOptions options = new SessionOptions();
         Placeholder placeholder = new Placeholder()) {
       options.addConfigEntry(

@@ -3,6 +3,7 @@ package io.evomerge.onnx.runtime;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.function.BiConsumer;
 
 /**
  * A decoder in plain loops and double arithmetic, written from the definitions of the architectures
@@ -17,8 +18,16 @@ final class ReferenceDecoder {
   private final int keyValueHeads;
   private final int headDim;
   private final int layers;
+  private final BiConsumer<String, double[][]> onLinear;
 
   ReferenceDecoder(JsonNode config, Map<String, float[]> weights) {
+    this(config, weights, (weight, inputs) -> {});
+  }
+
+  /** Makes a decoder that tells what each linear layer is fed. */
+  ReferenceDecoder(
+      JsonNode config, Map<String, float[]> weights, BiConsumer<String, double[][]> onLinear) {
+    this.onLinear = onLinear;
     this.config = config;
     this.weights = weights;
     hidden = config.path("hidden_size").intValue();
@@ -172,6 +181,7 @@ final class ReferenceDecoder {
   }
 
   private double[][] linear(double[][] x, String name) {
+    onLinear.accept(name + ".weight", x);
     float[] matrix = weights.get(name + ".weight");
     float[] bias = weights.get(name + ".bias");
     int in = x[0].length;

@@ -1,0 +1,180 @@
+package io.evomerge.merge;
+
+import io.evomerge.exception.MergeException;
+import io.evomerge.internal.kernel.Kernels;
+import io.evomerge.tensor.TensorSink;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * TIES with one threshold per source over the whole model; Yadav et al. 2023, "TIES-Merging:
+ * Resolving Interference When Merging Models", arXiv 2306.01708.
+ */
+final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
+
+  TiesGlobal() {
+    super(
+        "ties_global",
+        BaseModel.REQUIRED,
+        Parameters.weight(),
+        Parameters.density(),
+        Parameters.lambda(),
+        Parameters.normalize(true));
+  }
+
+  @Override
+  public Survey survey(List<? extends TensorMerge> tensors) {
+    if (tensors.isEmpty()) {
+      return new Thresholds(Set.of(), List.of(), new double[0], List.of());
+    }
+    TensorMerge first = tensors.get(0);
+    List<String> sources = first.sourceNames();
+    double[] densities = perSource(first, "density");
+    Set<String> names = new HashSet<>();
+    for (TensorMerge task : tensors) {
+      check(task);
+      if (!names.add(task.info().name())) {
+        throw refusal(task, "the tensor is surveyed twice");
+      }
+      if (!task.sourceNames().equals(sources)) {
+        throw refusal(
+            task,
+            "its sources are "
+                + task.sourceNames()
+                + ", those of tensor '"
+                + first.info().name()
+                + "' "
+                + sources);
+      }
+      requireSameDensities(task, densities, "tensor '" + first.info().name() + "'");
+    }
+    ModelTrim trim = new ModelTrim(tensors);
+    ModelTrim.Threshold[] thresholds = new ModelTrim.Threshold[densities.length];
+    for (int s = 0; s < thresholds.length; s++) {
+      thresholds[s] = trim.threshold(s, densities[s]);
+    }
+    return new Thresholds(Set.copyOf(names), sources, densities, List.of(thresholds));
+  }
+
+  @Override
+  void mergeChecked(TensorMerge task, TensorSink sink) {
+    List<ModelTrim.Threshold> thresholds = thresholds(task);
+    double[] weights = perSource(task, "weight");
+    float[] factors = new float[weights.length];
+    for (int s = 0; s < factors.length; s++) {
+      factors[s] = (float) weights[s];
+    }
+    float lambda = (float) scalar(task, "lambda");
+    boolean normalize = flag(task, "normalize");
+    Stripes.forEach(
+        task,
+        (in, stripe) -> elect(in, stripe, task, thresholds, factors, normalize, lambda, sink));
+  }
+
+  private static void elect(
+      BlockReader in,
+      int stripe,
+      TensorMerge task,
+      List<ModelTrim.Threshold> thresholds,
+      float[] factors,
+      boolean normalize,
+      float lambda,
+      TensorSink sink) {
+    float[][] kept = new float[factors.length][in.blockLength()];
+    float[] votes = in.newBlock();
+    float[] sum = in.newBlock();
+    float[] divisors = in.newBlock();
+    for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
+      int length = in.length(block);
+      Arrays.fill(votes, 0, length, 0f);
+      Arrays.fill(sum, 0, length, 0f);
+      Arrays.fill(divisors, 0, length, 0f);
+      for (int s = 0; s < factors.length; s++) {
+        ModelTrim.Threshold threshold = thresholds.get(s);
+        float[] delta = in.delta(s, block);
+        int equalsEnd = threshold.equalsEnd(task.info().name(), in.offset(block), length);
+        Kernels.keepLarge(delta, threshold.bits(), factors[s], kept[s], 0, equalsEnd);
+        Kernels.keepLarge(delta, threshold.bits() + 1, factors[s], kept[s], equalsEnd, length);
+        Kernels.addScaled(1f, kept[s], votes, length);
+      }
+      for (int s = 0; s < factors.length; s++) {
+        if (normalize) {
+          Kernels.addElected(kept[s], votes, sum, factors[s], divisors, length);
+        } else {
+          Kernels.addElected(kept[s], votes, sum, length);
+        }
+      }
+      // Without normalize the divisors are 0, which count as 1.
+      Kernels.finish(in.base(block), sum, divisors, lambda, sum, length);
+      sink.writeFloats(in.offset(block), sum, 0, length);
+    }
+  }
+
+  private List<ModelTrim.Threshold> thresholds(TensorMerge task) {
+    WholeModelOperator.Survey survey =
+        task.survey()
+            .orElseThrow(
+                () ->
+                    refusal(
+                        task,
+                        "its thresholds are those of the whole model, and the task has no survey;"
+                            + " survey the tasks of all tensors first and give each the result"));
+    if (!(survey instanceof Thresholds thresholds)
+        || !thresholds.tensors.contains(task.info().name())
+        || !thresholds.sources.equals(task.sourceNames())) {
+      throw refusal(
+          task,
+          "the survey is not one of this operator, tensor and sources "
+              + task.sourceNames()
+              + "; survey the tasks that are merged");
+    }
+    requireSameDensities(task, thresholds.densities, "the survey");
+    return thresholds.bySource;
+  }
+
+  private void requireSameDensities(TensorMerge task, double[] densities, String whose) {
+    double[] own = perSource(task, "density");
+    for (int s = 0; s < own.length; s++) {
+      if (own[s] != densities[s]) {
+        throw differentDensities(task, s, own[s], whose, densities[s]);
+      }
+    }
+  }
+
+  private MergeException differentDensities(
+      TensorMerge task, int source, double own, String whose, double other) {
+    return refusal(
+        task,
+        "parameter 'density' of source '"
+            + task.sourceNames().get(source)
+            + "' is "
+            + own
+            + " here and "
+            + other
+            + " in "
+            + whose
+            + ", but there is one threshold over the whole model; give one density per source, or"
+            + " use ties");
+  }
+
+  /** One threshold per source, and of what they are the thresholds. */
+  private static final class Thresholds implements Survey {
+    private final Set<String> tensors;
+    private final List<String> sources;
+    private final double[] densities;
+    private final List<ModelTrim.Threshold> bySource;
+
+    Thresholds(
+        Set<String> tensors,
+        List<String> sources,
+        double[] densities,
+        List<ModelTrim.Threshold> bySource) {
+      this.tensors = tensors;
+      this.sources = sources;
+      this.densities = densities;
+      this.bySource = bySource;
+    }
+  }
+}
