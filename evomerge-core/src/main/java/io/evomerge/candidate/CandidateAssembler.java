@@ -9,6 +9,7 @@ import io.evomerge.genome.ParameterValues;
 import io.evomerge.genome.Semantics;
 import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
+import io.evomerge.merge.WholeModelOperator.Survey;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorBuffer;
@@ -17,6 +18,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -45,7 +47,7 @@ public final class CandidateAssembler implements AutoCloseable {
   private volatile boolean closed;
 
   /** What a tensor of a store was made with. */
-  private record Held(ParameterValues values, long seed, DType type) {}
+  private record Held(ParameterValues values, long seed, DType type, Optional<Survey> survey) {}
 
   private CandidateAssembler(MergeInputs inputs, Semantics semantics, MergeCache cache) {
     this.inputs = inputs;
@@ -104,16 +106,17 @@ public final class CandidateAssembler implements AutoCloseable {
       throw new IllegalArgumentException("the store is not of this assembler: use newStore()");
     }
     Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
+    Optional<Survey> survey = inputs.survey(recipe, parameters, cache);
     for (TensorInfo info : inputs.merged()) {
       DType type = MergeInputs.outputType(recipe, info);
-      Held wanted = new Held(parameters.apply(info), recipe.seed(), type);
+      Held wanted = new Held(parameters.apply(info), recipe.seed(), type, survey);
       if (wanted.equals(holds.get(info.name()))) {
         continue;
       }
       // Forgotten first: a merge that fails leaves half a tensor.
       holds.remove(info.name());
       RoundingSink sink = new RoundingSink(buffers.get(info.name()), type);
-      inputs.merge(info, recipe, wanted.values(), cache, sink);
+      inputs.merge(info, recipe, wanted.values(), survey, cache, sink);
       holds.put(info.name(), wanted);
     }
     return new AssembledModel(
@@ -140,6 +143,7 @@ public final class CandidateAssembler implements AutoCloseable {
     closed = true;
     held.clear();
     cache.clear();
+    inputs.close();
   }
 
   private void requireOpen() {

@@ -71,7 +71,6 @@ final class MergeChecker {
       for (CheckpointRef ref : recipe.sources()) {
         open("source", ref, opened).ifPresent(sources::add);
       }
-      recipe.statistics().values().forEach(ref -> open("statistics", ref, opened));
       boolean allOpen =
           sources.size() == recipe.sources().size()
               && base.isPresent() == recipe.base().isPresent();
@@ -106,9 +105,12 @@ final class MergeChecker {
                         recipe,
                         allowMixedDtypes));
       }
-      return inputs
-          .map(ready -> report(recipe, ready, operator.get(), folder))
-          .orElseGet(() -> failed(folder));
+      if (inputs.isEmpty()) {
+        return failed(folder);
+      }
+      try (MergeInputs ready = inputs.get()) {
+        return report(recipe, ready, operator.get(), folder);
+      }
     } finally {
       opened.forEach(Checkpoint::close);
     }

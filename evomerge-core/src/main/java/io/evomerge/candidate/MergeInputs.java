@@ -1,5 +1,6 @@
 package io.evomerge.candidate;
 
+import io.evomerge.checkpoint.ActivationStatistics;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.Checkpoints;
@@ -17,12 +18,15 @@ import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperator.BaseModel;
 import io.evomerge.merge.MergeTask;
+import io.evomerge.merge.WholeModelOperator;
+import io.evomerge.merge.WholeModelOperator.Survey;
 import io.evomerge.recipe.LayerRange;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorSink;
 import io.evomerge.tensor.TensorView;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -32,14 +36,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.Callable;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Checkpoints and an operator that fit together, checked once; what both the in-memory and the
  * streamed merge start from. Safe for concurrent use.
  */
-final class MergeInputs {
+final class MergeInputs implements AutoCloseable {
 
   private static final int COPY_BYTES = 1 << 16;
 
@@ -48,6 +54,7 @@ final class MergeInputs {
   private final List<Checkpoint> sources;
   private final MergeRecipe structure;
   private final MergePlan plan;
+  private final Map<String, ActivationStatistics> statistics = new HashMap<>();
   private final Map<String, MergePlan.Planned> byName = new HashMap<>();
   private final List<TensorInfo> merged = new ArrayList<>();
   private final List<TensorInfo> copied = new ArrayList<>();
@@ -87,6 +94,26 @@ final class MergeInputs {
       (tensor.info().dtype().isFloating() ? merged : copied).add(tensor.info());
     }
     requireEqualCopies();
+    try {
+      openStatistics();
+    } catch (RuntimeException e) {
+      close();
+      throw e;
+    }
+  }
+
+  private void openStatistics() {
+    structure
+        .statistics()
+        .forEach(
+            (source, ref) -> {
+              try {
+                statistics.put(source, ActivationStatistics.open(Path.of(ref.location())));
+              } catch (IOException e) {
+                throw new RecipeException(
+                    "statistics of '" + source + "': cannot read " + ref.location() + ": " + e, e);
+              }
+            });
   }
 
   /** Returns what is wrong with the number and the names of the models, slice by slice. */
@@ -248,14 +275,17 @@ final class MergeInputs {
       problems.add("it names " + recipe.sources().size() + " sources, there are " + sources.size());
     }
     if (!recipe.slices().equals(structure.slices())
-        || !recipe.vocabulary().equals(structure.vocabulary())) {
-      problems.add("its slices or vocabulary are not those that the models were checked for");
+        || !recipe.vocabulary().equals(structure.vocabulary())
+        || !recipe.statistics().keySet().equals(structure.statistics().keySet())) {
+      problems.add(
+          "its slices, vocabulary or statistics are not those that the models were checked for");
     }
     if (problems.isEmpty()) {
       List<CheckpointRef> refs = new ArrayList<>(recipe.sources());
       recipe.base().ifPresent(ref -> refs.add(0, ref));
       if (!refs.equals(verified)) {
         checkModels(refs, problems);
+        checkStatistics(recipe, problems);
         if (problems.isEmpty()) {
           verified = List.copyOf(refs);
         }
@@ -287,6 +317,63 @@ final class MergeInputs {
     }
   }
 
+  private void checkStatistics(MergeRecipe recipe, List<String> problems) {
+    recipe
+        .statistics()
+        .forEach(
+            (source, ref) -> {
+              ActivationStatistics own = statistics.get(source);
+              if (!ref.sha256().isEmpty() && !ref.sha256().equals(own.sha256())) {
+                problems.add(
+                    "the statistics of '"
+                        + source
+                        + "' have sha256 "
+                        + own.sha256()
+                        + ", the recipe wants "
+                        + ref.sha256());
+              }
+              all().stream().filter(model -> model.name().equals(source)).forEach(own::requireOf);
+            });
+  }
+
+  /** Returns what computes the digests of all files; each keeps its result. */
+  List<Callable<String>> digests() {
+    List<Callable<String>> work = new ArrayList<>();
+    all().forEach(model -> work.add(model::sha256));
+    statistics.values().forEach(file -> work.add(file::sha256));
+    return work;
+  }
+
+  /**
+   * Returns a recipe in which every model has its digest.
+   *
+   * @param placeholder what stands for all digests, if they are not to be computed
+   */
+  MergeRecipe withDigests(MergeRecipe recipe, Optional<String> placeholder) {
+    MergeRecipe.Builder complete = recipe.toBuilder();
+    List<CheckpointRef> refs = new ArrayList<>();
+    for (int i = 0; i < sources.size(); i++) {
+      refs.add(withDigest(recipe.sources().get(i), sources.get(i)::sha256, placeholder));
+    }
+    complete.sources(refs);
+    if (base != null) {
+      complete.base(withDigest(recipe.base().orElseThrow(), base::sha256, placeholder));
+    }
+    recipe
+        .statistics()
+        .forEach(
+            (source, ref) ->
+                complete.statistics(
+                    source, withDigest(ref, statistics.get(source)::sha256, placeholder)));
+    return complete.build();
+  }
+
+  private static CheckpointRef withDigest(
+      CheckpointRef ref, Supplier<String> digest, Optional<String> placeholder) {
+    return new CheckpointRef(
+        ref.name(), ref.location(), ref.adapter(), placeholder.orElseGet(digest));
+  }
+
   /**
    * Returns the parameters of a recipe by tensor; equal ones are resolved once.
    *
@@ -305,16 +392,44 @@ final class MergeInputs {
   }
 
   /**
+   * Lets an operator that must see all tensors see them; does nothing for others.
+   *
+   * @throws MergeException if the operator refuses
+   */
+  Optional<Survey> survey(
+      MergeRecipe recipe, Function<TensorInfo, ParameterValues> parameters, MergeCache cache) {
+    if (!(operator instanceof WholeModelOperator whole)) {
+      return Optional.empty();
+    }
+    List<MergeTask> tasks = new ArrayList<>();
+    for (TensorInfo info : merged) {
+      tasks.add(task(info, recipe, parameters.apply(info), cache).build());
+    }
+    return Optional.of(whole.survey(tasks));
+  }
+
+  /**
    * Merges one tensor.
    *
+   * @param survey of {@link #survey}, with the same recipe and parameters
    * @throws MergeException if the operator refuses, or does not write each element once
    */
   void merge(
       TensorInfo info,
       MergeRecipe recipe,
       ParameterValues values,
+      Optional<Survey> survey,
       MergeCache cache,
       TensorSink sink) {
+    MergeTask.Builder task = task(info, recipe, values, cache);
+    survey.ifPresent(task::survey);
+    CountingSink counted = new CountingSink(sink);
+    operator.merge(task.build(), counted);
+    counted.requireComplete(operator.name());
+  }
+
+  private MergeTask.Builder task(
+      TensorInfo info, MergeRecipe recipe, ParameterValues values, MergeCache cache) {
     MergePlan.Planned tensor = byName.get(info.name());
     Part part = layout().role(info.name()).part();
     MergeTask.Builder task =
@@ -326,11 +441,15 @@ final class MergeInputs {
             .cache(cache);
     tensor.base().ifPresent(task::base);
     for (int i = 0; i < tensor.sources().size(); i++) {
-      task.source(sources.get(tensor.participants().get(i)).name(), tensor.sources().get(i));
+      TensorView view = tensor.sources().get(i);
+      String source = sources.get(tensor.participants().get(i)).name();
+      task.source(source, view);
+      ActivationStatistics gathered = statistics.get(source);
+      if (gathered != null) {
+        gathered.matrix(view.info().name()).ifPresent(matrix -> task.statistics(source, matrix));
+      }
     }
-    CountingSink counted = new CountingSink(sink);
-    operator.merge(task.build(), counted);
-    counted.requireComplete(operator.name());
+    return task;
   }
 
   /** Of what is given per source, keeps that of the sources that take part. */
@@ -382,6 +501,12 @@ final class MergeInputs {
 
   Optional<ModelConfig> config(MergeRecipe recipe) {
     return MergedConfig.of(tokenizerSource(recipe), reference(), plan, recipe.dtype());
+  }
+
+  /** Closes the statistics; the models stay their owners'. */
+  @Override
+  public void close() {
+    statistics.values().forEach(ActivationStatistics::close);
   }
 
   static Optional<Path> tokenizerFolder(Checkpoint checkpoint) {

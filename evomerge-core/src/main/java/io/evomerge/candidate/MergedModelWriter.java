@@ -17,6 +17,7 @@ import io.evomerge.internal.version.Version;
 import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperators;
+import io.evomerge.merge.WholeModelOperator.Survey;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
 import io.evomerge.tensor.TensorInfo;
@@ -159,17 +160,23 @@ public final class MergedModelWriter {
       Path folder)
       throws IOException {
     MergeOperator operator = operator(recipe);
-    MergeInputs inputs =
+    try (MergeInputs inputs =
         new MergeInputs(
             "merge of " + folder,
             operator,
             base.orElse(null),
             List.copyOf(sources),
             recipe,
-            allowMixedDtypes);
+            allowMixedDtypes)) {
+      return write(recipe, inputs, folder);
+    }
+  }
+
+  private WrittenModel write(MergeRecipe recipe, MergeInputs inputs, Path folder)
+      throws IOException {
     inputs.requireMatches(recipe);
     refuseSourceAsTarget(inputs, folder);
-    MergeRecipe announced = withDigests(recipe, base, sources, model -> UNKNOWN_DIGEST);
+    MergeRecipe announced = inputs.withDigests(recipe, Optional.of(UNKNOWN_DIGEST));
     Map<TensorInfo, ParameterValues> values = new LinkedHashMap<>();
     Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
     inputs.merged().forEach(info -> values.put(info, parameters.apply(info)));
@@ -178,7 +185,8 @@ public final class MergedModelWriter {
     MergeRecipe complete;
     try (CheckpointWriter writer =
             CheckpointWriter.create(folder, outputs, metadata(announced), options);
-        PendingDigests digests = new PendingDigests(inputs.all(), parallelism)) {
+        PendingDigests digests = new PendingDigests(inputs.digests(), parallelism)) {
+      Optional<Survey> survey = inputs.survey(recipe, parameters, MergeCache.none());
       List<TensorJobs.Job> jobs = new ArrayList<>();
       for (TensorInfo info : inputs.copied()) {
         jobs.add(new TensorJobs.Job(info, sink -> inputs.copy(info, sink)));
@@ -188,10 +196,11 @@ public final class MergedModelWriter {
               jobs.add(
                   new TensorJobs.Job(
                       info.withDtype(MergeInputs.outputType(recipe, info)),
-                      sink -> inputs.merge(info, recipe, forTensor, MergeCache.none(), sink))));
+                      sink ->
+                          inputs.merge(info, recipe, forTensor, survey, MergeCache.none(), sink))));
       new TensorJobs(jobs, writer::sink, parallelism, progress).run();
       digests.await();
-      complete = withDigests(recipe, base, sources, Checkpoint::sha256);
+      complete = inputs.withDigests(recipe, Optional.empty());
       writer.metadata(metadata(complete));
       writeCompanions(writer, inputs, recipe);
       String text = RecipeFiles.textFor(complete, folder.resolve(RECIPE_FILE));
@@ -237,25 +246,6 @@ public final class MergedModelWriter {
 
   private static Path realPath(Path path) throws IOException {
     return Files.exists(path) ? path.toRealPath() : path.toAbsolutePath().normalize();
-  }
-
-  private static MergeRecipe withDigests(
-      MergeRecipe recipe,
-      Optional<? extends Checkpoint> base,
-      List<? extends Checkpoint> sources,
-      Function<Checkpoint, String> digest) {
-    List<CheckpointRef> refs = new ArrayList<>();
-    for (int i = 0; i < sources.size(); i++) {
-      refs.add(withDigest(recipe.sources().get(i), sources.get(i), digest));
-    }
-    MergeRecipe.Builder complete = recipe.toBuilder().sources(refs);
-    base.ifPresent(model -> complete.base(withDigest(recipe.base().orElseThrow(), model, digest)));
-    return complete.build();
-  }
-
-  private static CheckpointRef withDigest(
-      CheckpointRef ref, Checkpoint model, Function<Checkpoint, String> digest) {
-    return new CheckpointRef(ref.name(), ref.location(), ref.adapter(), digest.apply(model));
   }
 
   private static List<TensorInfo> outputs(MergeInputs inputs, MergeRecipe recipe) {

@@ -1,12 +1,12 @@
 package io.evomerge.candidate;
 
-import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.internal.threads.WorkerThreads;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
@@ -21,9 +21,9 @@ final class PendingDigests implements AutoCloseable {
   private final ExecutorService pool;
   private final List<Future<String>> digests = new ArrayList<>();
 
-  PendingDigests(List<? extends Checkpoint> models, int threads) {
-    this.pool = WorkerThreads.fixed("digest", Math.max(1, Math.min(threads, models.size())));
-    models.forEach(model -> digests.add(pool.submit(model::sha256)));
+  PendingDigests(List<Callable<String>> work, int threads) {
+    this.pool = WorkerThreads.fixed("digest", Math.max(1, Math.min(threads, work.size())));
+    work.forEach(digest -> digests.add(pool.submit(digest)));
     pool.shutdown();
   }
 

@@ -191,9 +191,9 @@ public final class MergeOperators {
    * normalize}. So a tensor keeps more the more it was changed. The paper trims so (Yadav et al.
    * 2023, arXiv 2306.01708); tools that see one tensor at a time cannot.
    *
-   * <p>A {@link WholeModelOperator}: a task without the survey of all tensors is refused. {@code
-   * density} must be the same in all tensors, else the survey is refused; the other parameters may
-   * differ. Of equal magnitudes those in the tensor whose name comes first are kept, then those
+   * <p>A {@link WholeModelOperator}: a task without the survey of all tensors is refused. Where
+   * tensors have different densities, each keeps what lies above the whole model's threshold for
+   * its own. Of equal magnitudes those in the tensor whose name comes first are kept, then those
    * with the lowest index. {@code k = 0} keeps nothing of that source, {@code k = N} and densities
    * of 1 and more keep all. In a model of one tensor it is {@code ties} without {@code rescale},
    * bit for bit; so are its other corner cases.

@@ -1,12 +1,16 @@
 package io.evomerge.merge;
 
-import io.evomerge.exception.MergeException;
 import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.tensor.TensorSink;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
 
 /**
  * TIES with one threshold per source over the whole model; Yadav et al. 2023, "TIES-Merging:
@@ -27,11 +31,12 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
   @Override
   public Survey survey(List<? extends TensorMerge> tensors) {
     if (tensors.isEmpty()) {
-      return new Thresholds(Set.of(), List.of(), new double[0], List.of());
+      return new Thresholds(Set.of(), List.of(), List.of());
     }
     TensorMerge first = tensors.get(0);
     List<String> sources = first.sourceNames();
-    double[] densities = perSource(first, "density");
+    List<Set<Double>> densities =
+        sources.stream().map(name -> (Set<Double>) new TreeSet<Double>()).toList();
     Set<String> names = new HashSet<>();
     for (TensorMerge task : tensors) {
       check(task);
@@ -48,14 +53,21 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
                 + "' "
                 + sources);
       }
-      requireSameDensities(task, densities, "tensor '" + first.info().name() + "'");
+      double[] own = perSource(task, "density");
+      for (int s = 0; s < own.length; s++) {
+        densities.get(s).add(own[s]);
+      }
     }
     ModelTrim trim = new ModelTrim(tensors);
-    ModelTrim.Threshold[] thresholds = new ModelTrim.Threshold[densities.length];
-    for (int s = 0; s < thresholds.length; s++) {
-      thresholds[s] = trim.threshold(s, densities[s]);
+    List<Map<Double, ModelTrim.Threshold>> thresholds = new ArrayList<>();
+    for (int s = 0; s < sources.size(); s++) {
+      Map<Double, ModelTrim.Threshold> bySize = new TreeMap<>();
+      for (double density : densities.get(s)) {
+        bySize.put(density, trim.threshold(s, density));
+      }
+      thresholds.add(Collections.unmodifiableMap(bySize));
     }
-    return new Thresholds(Set.copyOf(names), sources, densities, List.of(thresholds));
+    return new Thresholds(Set.copyOf(names), sources, List.copyOf(thresholds));
   }
 
   @Override
@@ -130,51 +142,28 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
               + task.sourceNames()
               + "; survey the tasks that are merged");
     }
-    requireSameDensities(task, thresholds.densities, "the survey");
-    return thresholds.bySource;
-  }
-
-  private void requireSameDensities(TensorMerge task, double[] densities, String whose) {
-    double[] own = perSource(task, "density");
-    for (int s = 0; s < own.length; s++) {
-      if (own[s] != densities[s]) {
-        throw differentDensities(task, s, own[s], whose, densities[s]);
+    double[] densities = perSource(task, "density");
+    List<ModelTrim.Threshold> own = new ArrayList<>();
+    for (int s = 0; s < densities.length; s++) {
+      ModelTrim.Threshold threshold = thresholds.bySource.get(s).get(densities[s]);
+      if (threshold == null) {
+        throw refusal(
+            task,
+            "parameter 'density' of source '"
+                + task.sourceNames().get(s)
+                + "' is "
+                + densities[s]
+                + ", the survey has thresholds for "
+                + thresholds.bySource.get(s).keySet()
+                + "; survey the tasks that are merged");
       }
+      own.add(threshold);
     }
+    return own;
   }
 
-  private MergeException differentDensities(
-      TensorMerge task, int source, double own, String whose, double other) {
-    return refusal(
-        task,
-        "parameter 'density' of source '"
-            + task.sourceNames().get(source)
-            + "' is "
-            + own
-            + " here and "
-            + other
-            + " in "
-            + whose
-            + ", but there is one threshold over the whole model; give one density per source, or"
-            + " use ties");
-  }
-
-  /** One threshold per source, and of what they are the thresholds. */
-  private static final class Thresholds implements Survey {
-    private final Set<String> tensors;
-    private final List<String> sources;
-    private final double[] densities;
-    private final List<ModelTrim.Threshold> bySource;
-
-    Thresholds(
-        Set<String> tensors,
-        List<String> sources,
-        double[] densities,
-        List<ModelTrim.Threshold> bySource) {
-      this.tensors = tensors;
-      this.sources = sources;
-      this.densities = densities;
-      this.bySource = bySource;
-    }
-  }
+  /** The thresholds of each source by its densities, and of what they are the thresholds. */
+  private record Thresholds(
+      Set<String> tensors, List<String> sources, List<Map<Double, ModelTrim.Threshold>> bySource)
+      implements Survey {}
 }

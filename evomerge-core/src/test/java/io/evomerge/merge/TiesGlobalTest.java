@@ -251,32 +251,44 @@ class TiesGlobalTest {
             .build();
     assertThatThrownBy(() -> OPERATOR.merge(task, new Arrays32.Sink(task.info())))
         .isInstanceOf(MergeException.class)
-        .hasMessageContaining("'density' of source 's0' is 1.0 here and 0.5 in the survey");
+        .hasMessageContaining(
+            "'density' of source 's0' is 1.0, the survey has thresholds for [0.5]");
   }
 
   @Test
-  void aDensityPerTensorIsRefused() {
+  void aTensorWithADensityOfItsOwnKeepsWhatLiesAboveTheWholeModelsThresholdForIt() {
     Model model = new Model(1);
-    model.put("a", new float[1], new float[] {1});
-    model.put("b", new float[1], new float[] {1});
-    List<MergeTask> tasks = new ArrayList<>();
-    tasks.addAll(
+    model.put("a", new float[4], new float[] {1, 2, 3, 4});
+    model.put("b", new float[4], new float[] {5, 6, 7, 8});
+    List<MergeTask.Builder> builders = new ArrayList<>();
+    builders.addAll(
         model
-            .tasks(with("weight", 1), MergeCache.none(), 9, ParallelFor.sequential())
+            .builders(
+                with("weight", 1).and("density", 0.75),
+                MergeCache.none(),
+                9,
+                ParallelFor.sequential())
             .subList(0, 1));
-    tasks.addAll(
+    builders.addAll(
         model
-            .tasks(
-                with("weight", 1).and("density", 0.5),
+            .builders(
+                with("weight", 1).and("density", 0.25),
                 MergeCache.none(),
                 9,
                 ParallelFor.sequential())
             .subList(1, 2));
-    assertThatThrownBy(() -> OPERATOR.survey(tasks))
-        .isInstanceOf(MergeException.class)
-        .hasMessageContaining("'b'")
-        .hasMessageContaining("one density per source");
-    assertThatThrownBy(() -> OPERATOR.survey(List.of(tasks.get(0), tasks.get(0))))
+    Map<String, float[]> merged = model.merge(builders);
+    assertThat(merged.get("a")).containsExactly(0, 0, 3, 4);
+    assertThat(merged.get("b")).containsExactly(0, 0, 7, 8);
+  }
+
+  @Test
+  void aTensorIsSurveyedOnce() {
+    Model model = new Model(1);
+    model.put("a", new float[1], new float[] {1});
+    MergeTask task =
+        model.tasks(with("weight", 1), MergeCache.none(), 9, ParallelFor.sequential()).get(0);
+    assertThatThrownBy(() -> OPERATOR.survey(List.of(task, task)))
         .isInstanceOf(MergeException.class)
         .hasMessageContaining("twice");
   }
