@@ -17,6 +17,9 @@ class StandardOperatorsTest {
             "ties",
             "dare_linear",
             "dare_ties",
+            "iso_c",
+            "iso_cts",
+            "tsv_m",
             "passthrough");
     assertThat(MergeOperators.standard())
         .allSatisfy((name, operator) -> assertThat(operator.name()).isEqualTo(name));
@@ -80,6 +83,30 @@ class StandardOperatorsTest {
     @Override
     protected MergeOperator operator() {
       return MergeOperators.dareTies();
+    }
+  }
+
+  @Nested
+  class IsoC extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.isoC();
+    }
+  }
+
+  @Nested
+  class IsoCts extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.isoCts();
+    }
+  }
+
+  @Nested
+  class TsvM extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.tsvM();
     }
   }
 
