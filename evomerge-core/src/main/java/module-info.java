@@ -5,6 +5,8 @@ module io.evomerge.core {
   requires com.fasterxml.jackson.dataformat.yaml;
   requires com.google.common;
   requires commons.math3;
+  requires ejml.core;
+  requires ejml.ddense;
   requires org.slf4j;
 
   exports io.evomerge;

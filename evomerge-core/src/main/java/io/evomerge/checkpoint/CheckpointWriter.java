@@ -97,6 +97,26 @@ public final class CheckpointWriter implements AutoCloseable {
     return start(file, plan, false, options);
   }
 
+  /**
+   * Starts the folder of a PEFT adapter: one file {@code adapter_model.safetensors}, to which
+   * {@link #write} adds {@code adapter_config.json}.
+   *
+   * @param folder the target; parents are created
+   * @param tensors names, shapes and written element types; at least one
+   * @param metadata {@code format=pt} is added
+   * @param options whether a folder that is there is replaced; the shard size is ignored
+   * @throws IOException as in {@link #create}
+   * @throws IllegalArgumentException if there is no tensor or a name comes twice
+   */
+  public static CheckpointWriter createAdapter(
+      Path folder,
+      Collection<TensorInfo> tensors,
+      Map<String, String> metadata,
+      WriteOptions options)
+      throws IOException {
+    return start(folder, ShardPlan.single(tensors, metadata, LoraAdapter.WEIGHTS), true, options);
+  }
+
   private static CheckpointWriter start(
       Path path, ShardPlan plan, boolean folder, WriteOptions options) throws IOException {
     StagedTarget target = StagedTarget.create(path, folder, options.overwrite(), plan.fileBytes());

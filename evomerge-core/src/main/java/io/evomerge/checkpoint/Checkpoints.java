@@ -65,6 +65,47 @@ public final class Checkpoints {
   }
 
   /**
+   * Opens a model to which a LoRA adapter is applied whenever it is read.
+   *
+   * <p>The adapter is a PEFT folder: {@code adapter_config.json} and {@code
+   * adapter_model.safetensors}. A weight {@code W} of shape [out, in] becomes {@code W + s B A},
+   * {@code B} of shape [out, r], {@code A} of shape [r, in], {@code s = alpha / r} (Hu et al. 2021,
+   * arXiv 2106.09685) or, with {@code use_rslora}, {@code alpha / sqrt(r)} (Kalajdzievski 2023,
+   * arXiv 2312.03732); rank and alpha follow {@code rank_pattern} and {@code alpha_pattern}. With
+   * {@code fan_in_fan_out} and for embeddings, the product is transposed. With {@code use_dora},
+   * the rows of the sum get the norms of {@code lora_magnitude_vector} (Liu et al. 2024, arXiv
+   * 2402.09353). Tensors of {@code modules_to_save} and biases replace the base's.
+   *
+   * <p>Names, shapes, element types, configuration, layout, companion files and metadata are the
+   * base's. {@code readFloats} gives the adapted numbers in float32, computed for the elements that
+   * are asked for and not rounded to the element type; {@code readBytes} rounds them once. The same
+   * bits come out in whatever blocks a tensor is read. {@link Checkpoint#sha256()} is the digest of
+   * the lines {@code <sha256 of the base> base}, {@code <sha256> adapter_config.json} and {@code
+   * <sha256> adapter_model.safetensors}, and {@link Checkpoint#ref()} names the adapter. The
+   * factors stay in memory in float32 while there is room. Closing it closes the base, too.
+   *
+   * <p>That the adapter was trained on a base of another name is only logged.
+   *
+   * @param location the base model; see {@link #open(Path, String)}
+   * @param adapter the folder of the adapter
+   * @param name the short name by which recipes and messages call the adapted model
+   * @throws IOException if base or adapter is not there, or cannot be read
+   * @throws CheckpointException if one of them is not what its format demands, or the adapter is of
+   *     another kind than LoRA and DoRA, changes the base when it is initialised (PiSSA, OLoRA and
+   *     the like), is a pickle, or has tensors that do not fit the base's; the message says what to
+   *     do
+   */
+  public static Checkpoint open(Path location, Path adapter, String name) throws IOException {
+    Checkpoint base = open(location, name);
+    try {
+      return new AdaptedCheckpoint(base, adapter, LoraAdapter.open(adapter, base));
+    } catch (IOException | RuntimeException e) {
+      base.close();
+      throw e;
+    }
+  }
+
+  /**
    * Checks that models can be merged with one another, all of one element type per tensor.
    *
    * @param reference the base model, or the first source

@@ -146,6 +146,13 @@ final class HuggingFaceCheckpoint implements Checkpoint {
           location + ": files of this kind cannot be opened: " + supported);
     }
     List<String> names = fileNames(location);
+    if (names.contains(LoraAdapter.CONFIG)) {
+      return new CheckpointException(
+          location
+              + ": the folder holds an adapter ("
+              + LoraAdapter.CONFIG
+              + "), not a model: open it together with its base model");
+    }
     List<String> safetensors = names.stream().filter(n -> n.endsWith(SUFFIX)).toList();
     if (!safetensors.isEmpty()) {
       return new CheckpointException(
@@ -245,7 +252,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     return Files.exists(file) ? Optional.of(ModelConfig.of(readObject(file))) : Optional.empty();
   }
 
-  private static ObjectNode readObject(Path file) throws IOException {
+  static ObjectNode readObject(Path file) throws IOException {
     byte[] content = Files.readAllBytes(file);
     try {
       return StrictJson.object(content);
@@ -328,7 +335,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     return Arrays.equals(left, right);
   }
 
-  private static String list(Collection<String> names) {
+  static String list(Collection<String> names) {
     String shown =
         names.stream()
             .limit(NAMES_SHOWN)
@@ -384,7 +391,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     return file.mapped().path().getFileName().toString().equals(SINGLE);
   }
 
-  private static byte[] digestOf(MappedFile file) {
+  static byte[] digestOf(MappedFile file) {
     MessageDigest sha256 = newSha256();
     byte[] block = new byte[1 << 16];
     for (long position = 0; position < file.size(); ) {
@@ -401,7 +408,7 @@ final class HuggingFaceCheckpoint implements Checkpoint {
     return sha256.digest();
   }
 
-  private static MessageDigest newSha256() {
+  static MessageDigest newSha256() {
     try {
       return MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {

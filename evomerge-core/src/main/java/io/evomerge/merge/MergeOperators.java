@@ -40,6 +40,9 @@ public final class MergeOperators {
           sce(),
           ram(),
           ramPlusTensorLocal(),
+          isoC(),
+          isoCts(),
+          tsvM(),
           regmean(),
           passthrough());
 
@@ -378,6 +381,70 @@ public final class MergeOperators {
    */
   public static MergeOperator regmean() {
     return new RegMean();
+  }
+
+  /**
+   * Isotropic merging, {@code iso_c}: with {@code D = sum w_i d_i = U S V^T}, {@code b + lambda m U
+   * V^T}, {@code m} the mean of all {@code min(rows, columns)} singular values of {@code D}: every
+   * direction that any task uses becomes equally strong. Marczak et al. 2025, arXiv 2502.04959.
+   *
+   * <p>{@code weight} per source default 1 (the paper's), searched in [0, 2]; {@code lambda} in
+   * [-10^6, 10^6], default 1, searched in [0, 3]. Tensors that are no matrices (norms, biases) and
+   * embeddings get {@code b + lambda (1/K) sum w_i d_i} over the {@code K} sources, as in the
+   * authors' code.
+   *
+   * <p>Singular values of at most 2^-20 of the largest count as 0 and stay 0, so that {@code U V^T}
+   * is the partial isometry of {@code D}, where the authors' code takes arbitrary further
+   * directions; {@code D = 0} gives the base. Identical, antiparallel and cancelling sources follow
+   * from {@code D}. A matrix of one row or column has one singular value: {@code b + lambda D}.
+   *
+   * <p>A matrix of {@code r x n} elements, {@code r <= n}, is held in memory, at about {@code 8 r n
+   * + 40 r^2} bytes, and takes some {@code 4 r^2 n} multiplications on all threads and an
+   * eigendecomposition of size {@code r} on one.
+   */
+  public static MergeOperator isoC() {
+    return new IsoC();
+  }
+
+  /**
+   * Isotropic merging with task-specific directions, {@code iso_cts}: the {@code c} largest
+   * singular vectors of {@code D = sum w_i d_i}, then for each of the {@code K} sources the {@code
+   * t} largest of {@code w_i d_i} without what lies in the common space of outputs; both sides
+   * stacked and made orthonormal (polar factor), {@code b + lambda m U V^T}, {@code m} the sum of
+   * the {@code c + K t} singular values over {@code r = min(rows, columns)}. Marczak et al. 2025,
+   * arXiv 2502.04959.
+   *
+   * <p>{@code common_space_fraction} {@code f} in [0, 1], default 0.8: {@code t} is {@code (r -
+   * floor(f r)) / K} rounded to nearest even, at most {@code floor(r / K)}, and {@code c = r - K
+   * t}. Weights, {@code lambda}, other tensors, small singular values and memory are as in {@link
+   * #isoC}; it takes about {@code K + 3} times as long. With {@code f = 1} it is {@link #isoC} to
+   * rounding. Sources whose own directions coincide share them.
+   */
+  public static MergeOperator isoCts() {
+    return new IsoCts();
+  }
+
+  /**
+   * Merging of task singular vectors, {@code tsv_m}: of each of the {@code K} matrices {@code d_i},
+   * the {@code k = floor(rank_fraction floor(r / K))} largest singular values {@code s} and their
+   * vectors, {@code r = min(rows, columns)}; left and right vectors of all tasks stacked and made
+   * orthonormal (polar factor), {@code b + lambda sum w s u v^T}. Gargiulo et al. 2025, arXiv
+   * 2412.00081.
+   *
+   * <p>{@code weight} per source default 1 (the paper's), searched in [0, 2]; {@code lambda} in
+   * [-10^6, 10^6], default 1, searched in [0, 2]; {@code rank_fraction} in [0, 1], default 1 (the
+   * paper's), 0 gives the base. The result is linear in the weights: a source of weight 0 still
+   * takes its directions. Tensors that are no matrices, embeddings, and matrices with fewer rows or
+   * columns than sources get {@code b + lambda (1/K) sum w_i d_i}.
+   *
+   * <p>One source with its whole rank gives {@code b + lambda w d}. Where tasks have a direction in
+   * common, it is shared and not added up: identical sources of weight 1 give {@code d} cut to rank
+   * {@code k}, opposite ones give the base. Singular values of at most 2^-20 of the task's largest
+   * take no part. Memory and time are as in {@link #isoC}, once per source and twice more; the
+   * vectors are cached, so that a search over weights and {@code lambda} computes them once.
+   */
+  public static MergeOperator tsvM() {
+    return new TsvM();
   }
 
   /**

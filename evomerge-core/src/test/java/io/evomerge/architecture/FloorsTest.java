@@ -23,6 +23,7 @@ class FloorsTest {
 
   private static final String JACKSON = "com.fasterxml.jackson.";
   private static final String MATH = "org.apache.commons.math3.";
+  private static final String EJML = "org.ejml.";
 
   private static final BuiltModule MODULE = BuiltModule.current();
   private static final JavaClasses CLASSES = ArchitectureRules.classesOf(MODULE);
@@ -31,7 +32,7 @@ class FloorsTest {
   private static final List<Floor> FLOORS =
       List.of(
           floor("exception"),
-          floor("internal", JACKSON, MATH),
+          floor("internal", JACKSON, MATH, EJML),
           floor("tensor", "internal."),
           floor("checkpoint", "tensor.", "internal.", JACKSON),
           floor(
@@ -189,7 +190,7 @@ class FloorsTest {
   private static Floor floor(String name, String... allowed) {
     List<String> full = new ArrayList<>(List.of("io.evomerge.exception."));
     for (String entry : allowed) {
-      full.add(entry.equals(JACKSON) || entry.equals(MATH) ? entry : "io.evomerge." + entry);
+      full.add(List.of(JACKSON, MATH, EJML).contains(entry) ? entry : "io.evomerge." + entry);
     }
     return new Floor("io.evomerge." + name, full);
   }

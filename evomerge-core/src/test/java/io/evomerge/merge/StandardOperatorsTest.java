@@ -35,6 +35,9 @@ class StandardOperatorsTest {
             "sce",
             "ram",
             "ramplus_tl",
+            "iso_c",
+            "iso_cts",
+            "tsv_m",
             "regmean",
             "passthrough");
     assertThat(MergeOperators.standard())
@@ -194,6 +197,30 @@ class StandardOperatorsTest {
     @Override
     protected MergeOperator operator() {
       return new WithStatistics(MergeOperators.regmean());
+    }
+  }
+
+  @Nested
+  class IsoC extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.isoC();
+    }
+  }
+
+  @Nested
+  class IsoCts extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.isoCts();
+    }
+  }
+
+  @Nested
+  class TsvM extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.tsvM();
     }
   }
 

@@ -1,4 +1,4 @@
-/** Linear algebra that the libraries at hand do too slowly; not exported. */
+/** Products, factors and singular vectors of matrices of any size; not exported. */
 @NullMarked
 package io.evomerge.internal.linalg;
 
