@@ -1,9 +1,6 @@
 package io.evomerge.recipe.mergekit;
 
 import io.evomerge.checkpoint.CheckpointRef;
-import io.evomerge.checkpoint.ModelLayout;
-import io.evomerge.checkpoint.TensorRole;
-import io.evomerge.checkpoint.TensorRole.Part;
 import io.evomerge.exception.RecipeException;
 import io.evomerge.genome.ParameterSpec.Kind;
 import io.evomerge.genome.ParameterSpec.Scope;
@@ -20,6 +17,7 @@ import io.evomerge.recipe.mergekit.ConfigDocument.Slice;
 import io.evomerge.recipe.mergekit.ConfigDocument.Source;
 import io.evomerge.recipe.mergekit.ConfigDocument.Token;
 import io.evomerge.recipe.mergekit.ConfigDocument.Tokenizer;
+import io.evomerge.recipe.mergekit.ResultTensors.Tensor;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -53,17 +51,6 @@ final class RecipeCompiler {
   private record Plan(Slice slice, List<Participant> participants) {
     int length() {
       return participants.get(0).range().length();
-    }
-  }
-
-  /** A tensor of the result, and where its parameters come from. */
-  private record Tensor(String name, TensorRole role, Plan plan, int offset, double t) {
-
-    /** What the tensor is called in a model that takes part. */
-    String nameIn(Participant participant) {
-      return role.part() == Part.LAYER
-          ? LayerNames.inLayer(name, participant.range().first() + offset)
-          : name;
     }
   }
 
@@ -309,55 +296,19 @@ final class RecipeCompiler {
   }
 
   private List<Tensor> tensors() {
-    Map<String, Tensor> tensors = new LinkedHashMap<>();
-    Plan first = plans.get(0);
-    Plan last = plans.get(plans.size() - 1);
-    for (Plan plan : plans.size() == 1 ? List.of(first) : List.of(first, last)) {
-      for (Participant participant : plan.participants()) {
-        layout(participant)
-            .roles()
-            .forEach(
-                (name, role) -> {
-                  boolean atTheEnd = role.part() == Part.FINAL_NORM || role.part() == Part.HEAD;
-                  if (role.part() != Part.LAYER && plan == (atTheEnd ? last : first)) {
-                    tensors.putIfAbsent(name, new Tensor(name, role, plan, 0, 0));
-                  }
-                });
-      }
-    }
-    int begin = 0;
-    for (Plan plan : plans) {
-      for (Participant participant : plan.participants()) {
-        Range range = participant.range();
-        int shift = begin - range.first();
-        layout(participant)
-            .roles()
-            .forEach(
-                (name, role) -> {
-                  if (role.part() == Part.LAYER
-                      && role.layer() >= range.first()
-                      && role.layer() < range.end()) {
-                    int layer = role.layer() + shift;
-                    int offset = role.layer() - range.first();
-                    String out = LayerNames.inLayer(name, layer);
-                    tensors.putIfAbsent(
-                        out,
-                        new Tensor(
-                            out,
-                            new TensorRole(Part.LAYER, layer, role.component()),
-                            plan,
-                            offset,
-                            Setting.position(offset, plan.length())));
-                  }
-                });
-      }
-      begin += plan.length();
-    }
-    return new ArrayList<>(tensors.values());
-  }
-
-  private ModelLayout layout(Participant participant) {
-    return models.get(participant.source().model()).layout();
+    return ResultTensors.of(
+        plans.stream()
+            .map(
+                plan ->
+                    plan.participants().stream()
+                        .map(
+                            p ->
+                                new ResultTensors.Layers(
+                                    models.get(p.source().model()).layout(),
+                                    p.range().first(),
+                                    p.range().end()))
+                        .toList())
+            .toList());
   }
 
   /** One value per tensor, or empty if the configuration never gives the parameter. */
@@ -372,7 +323,7 @@ final class RecipeCompiler {
       @Nullable Double[] row = new @Nullable Double[count];
       List<Optional<Participant>> askers = new ArrayList<>();
       if (perSource) {
-        tensor.plan().participants().stream()
+        plans.get(tensor.slice()).participants().stream()
             .filter(p -> p.index() >= 0)
             .forEach(p -> askers.add(Optional.of(p)));
       } else {
@@ -441,10 +392,10 @@ final class RecipeCompiler {
 
   private OptionalDouble value(
       MergeMethod.Parameter parameter, Tensor tensor, Optional<Participant> asker) {
-    String name = asker.map(tensor::nameIn).orElse(tensor.name());
+    String name = asker.map(p -> tensor.nameIn(p.range().first())).orElse(tensor.name());
     List<Map<String, Setting>> levels = new ArrayList<>();
     asker.ifPresent(p -> levels.add(p.source().parameters()));
-    levels.add(tensor.plan().slice().parameters());
+    levels.add(plans.get(tensor.slice()).slice().parameters());
     levels.add(config.moduleParameters());
     levels.add(config.parameters());
     for (Map<String, Setting> level : levels) {
