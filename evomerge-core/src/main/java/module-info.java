@@ -18,6 +18,7 @@ module io.evomerge.core {
   exports io.evomerge.merge;
   exports io.evomerge.optimizer;
   exports io.evomerge.recipe;
+  exports io.evomerge.recipe.mergekit;
   exports io.evomerge.result;
   exports io.evomerge.run;
   exports io.evomerge.tensor;

@@ -1,6 +1,7 @@
 package io.evomerge.architecture;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -48,6 +49,17 @@ class FloorsTest {
               "recipe",
               "genome.",
               // References to checkpoints, never open ones.
+              "checkpoint.CheckpointRef",
+              "checkpoint.ModelLayout",
+              "checkpoint.TensorRole",
+              "checkpoint.TensorSelector",
+              "tensor.DType",
+              "internal.",
+              JACKSON),
+          floor(
+              "recipe.mergekit",
+              "recipe.",
+              "genome.",
               "checkpoint.CheckpointRef",
               "checkpoint.ModelLayout",
               "checkpoint.TensorRole",
@@ -123,6 +135,17 @@ class FloorsTest {
   @Test
   void packagesFormNoCycle() {
     slices().matching("io.evomerge.(*)..").should().beFreeOfCycles().check(CLASSES);
+  }
+
+  @Test
+  void recipesDoNotKnowOtherToolsConfigurations() {
+    noClasses()
+        .that()
+        .resideInAPackage("io.evomerge.recipe")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("io.evomerge.recipe.mergekit")
+        .check(CLASSES);
   }
 
   @Test

@@ -9,6 +9,7 @@ import io.evomerge.exception.RecipeException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -63,6 +64,8 @@ public final class TextNode {
   /** The values of a list. */
   public final List<TextNode> items = new ArrayList<>();
 
+  private int values = 1;
+
   private TextNode(Kind kind, int line, String text) {
     this.kind = kind;
     this.line = line;
@@ -78,8 +81,26 @@ public final class TextNode {
    * @throws RecipeException if it is not well-formed; the message has the line
    */
   public static TextNode parse(JsonFactory format, String what, String text) {
+    return parse(format, what, text, null);
+  }
+
+  /**
+   * Parses the single document of a YAML text in which anchors and aliases may stand.
+   *
+   * @param format of YAML
+   * @param what the text is called in messages
+   * @param text the document
+   * @throws RecipeException if it is not well-formed, an alias has no anchor before it, or aliases
+   *     of aliases make more than 100,000 values; the message has the line
+   */
+  public static TextNode parseWithAliases(JsonFactory format, String what, String text) {
+    return parse(format, what, text, new HashMap<>());
+  }
+
+  private static TextNode parse(
+      JsonFactory format, String what, String text, @Nullable Map<String, TextNode> anchors) {
     try (JsonParser parser = format.createParser(text)) {
-      return read(parser, what);
+      return read(parser, what, anchors);
     } catch (JsonProcessingException e) {
       String where = e.getLocation() == null ? "" : "line " + e.getLocation().getLineNr() + ": ";
       throw new RecipeException(what + ": " + where + e.getOriginalMessage(), e);
@@ -88,9 +109,10 @@ public final class TextNode {
     }
   }
 
-  private static TextNode read(JsonParser parser, String what) throws IOException {
+  private static TextNode read(
+      JsonParser parser, String what, @Nullable Map<String, TextNode> anchors) throws IOException {
     JsonToken first = parser.nextToken();
-    TextNode node = read(parser, first, 0, what);
+    TextNode node = read(parser, first, 0, what, anchors);
     if (parser.nextToken() != null) {
       throw new RecipeException(
           "line " + parser.currentTokenLocation().getLineNr() + ": a second document begins here");
@@ -98,7 +120,12 @@ public final class TextNode {
     return node;
   }
 
-  private static TextNode read(JsonParser parser, @Nullable JsonToken token, int depth, String what)
+  private static TextNode read(
+      JsonParser parser,
+      @Nullable JsonToken token,
+      int depth,
+      String what,
+      @Nullable Map<String, TextNode> anchors)
       throws IOException {
     int line = Math.max(1, parser.currentTokenLocation().getLineNr());
     if (token == null) {
@@ -108,6 +135,19 @@ public final class TextNode {
       throw new RecipeException("line " + line + ": nested too deeply for a " + what);
     }
     if (parser instanceof YAMLParser yaml && yaml.isCurrentAlias()) {
+      return alias(parser.getText(), line, what, anchors);
+    }
+    Object anchor = anchors == null ? null : parser.getObjectId();
+    TextNode node = value(parser, token, depth, what, anchors);
+    if (anchors != null && anchor != null) {
+      anchors.put(anchor.toString(), node);
+    }
+    return node;
+  }
+
+  private static TextNode alias(
+      String name, int line, String what, @Nullable Map<String, TextNode> anchors) {
+    if (anchors == null) {
       throw new RecipeException(
           "line "
               + line
@@ -115,21 +155,40 @@ public final class TextNode {
               + what
               + "; write the value out");
     }
+    TextNode node = anchors.get(name);
+    if (node == null) {
+      throw new RecipeException("line " + line + ": there is no anchor &" + name + " before");
+    }
+    return node;
+  }
+
+  private static TextNode value(
+      JsonParser parser,
+      JsonToken token,
+      int depth,
+      String what,
+      @Nullable Map<String, TextNode> anchors)
+      throws IOException {
+    int line = Math.max(1, parser.currentTokenLocation().getLineNr());
     switch (token) {
       case START_OBJECT:
         TextNode map = new TextNode(Kind.MAP, line, "");
         while (parser.nextToken() != JsonToken.END_OBJECT) {
           String key = parser.currentName();
           int keyLine = parser.currentTokenLocation().getLineNr();
-          if (map.fields.put(key, read(parser, parser.nextToken(), depth + 1, what)) != null) {
+          TextNode field = read(parser, parser.nextToken(), depth + 1, what, anchors);
+          if (map.fields.put(key, field) != null) {
             throw new RecipeException("line " + keyLine + ": '" + key + "' is given twice");
           }
+          map.count(field, line);
         }
         return map;
       case START_ARRAY:
         TextNode list = new TextNode(Kind.LIST, line, "");
         for (JsonToken t = parser.nextToken(); t != JsonToken.END_ARRAY; t = parser.nextToken()) {
-          list.items.add(read(parser, t, depth + 1, what));
+          TextNode item = read(parser, t, depth + 1, what, anchors);
+          list.items.add(item);
+          list.count(item, line);
         }
         return list;
       case VALUE_NUMBER_INT:
@@ -142,6 +201,14 @@ public final class TextNode {
         return new TextNode(Kind.NULL, line, "");
       default:
         return new TextNode(Kind.TEXT, line, parser.getText());
+    }
+  }
+
+  /** Aliases share nodes, but whoever walks them sees each again. */
+  private void count(TextNode part, int at) {
+    values += part.values;
+    if (values > 100_000) {
+      throw new RecipeException("line " + at + ": too many values");
     }
   }
 
