@@ -276,7 +276,11 @@ public final class EvoMerge implements AutoCloseable {
     private final List<RunListener> listeners = new ArrayList<>();
 
     /** A model as it was given: a path that we open, or an open checkpoint of the caller's. */
-    private record Model(@Nullable String name, @Nullable Path path, @Nullable Checkpoint open) {}
+    private record Model(
+        @Nullable String name,
+        @Nullable Path path,
+        @Nullable Path adapter,
+        @Nullable Checkpoint open) {}
 
     private Builder() {}
 
@@ -306,7 +310,7 @@ public final class EvoMerge implements AutoCloseable {
      * @param folder Hugging Face folder or safetensors file
      */
     public Builder base(Path folder) {
-      base = new Model(null, folder, null);
+      base = new Model(null, folder, null, null);
       return this;
     }
 
@@ -316,7 +320,7 @@ public final class EvoMerge implements AutoCloseable {
      * @param open stays the caller's to close
      */
     public Builder base(Checkpoint open) {
-      base = new Model(null, null, open);
+      base = new Model(null, null, null, open);
       return this;
     }
 
@@ -328,7 +332,7 @@ public final class EvoMerge implements AutoCloseable {
      */
     public Builder sources(Path... folders) {
       for (Path folder : folders) {
-        sources.add(new Model(null, folder, null));
+        sources.add(new Model(null, folder, null, null));
       }
       return this;
     }
@@ -340,7 +344,7 @@ public final class EvoMerge implements AutoCloseable {
      */
     public Builder sources(Checkpoint... open) {
       for (Checkpoint checkpoint : open) {
-        sources.add(new Model(null, null, checkpoint));
+        sources.add(new Model(null, null, null, checkpoint));
       }
       return this;
     }
@@ -352,7 +356,19 @@ public final class EvoMerge implements AutoCloseable {
      * @param folder Hugging Face folder or safetensors file
      */
     public Builder source(String name, Path folder) {
-      sources.add(new Model(name, folder, null));
+      sources.add(new Model(name, folder, null, null));
+      return this;
+    }
+
+    /**
+     * Adds a model with a LoRA adapter (a PEFT folder) as one model to merge.
+     *
+     * @param name unique among the sources
+     * @param folder Hugging Face folder or safetensors file that the adapter is for
+     * @param adapter folder with {@code adapter_config.json} and {@code adapter_model.safetensors}
+     */
+    public Builder source(String name, Path folder, Path adapter) {
+      sources.add(new Model(name, folder, adapter, null));
       return this;
     }
 
@@ -624,6 +640,7 @@ public final class EvoMerge implements AutoCloseable {
     }
 
     private static CheckpointRef undigested(Checkpoint model) {
+      // Not ref(), which computes the digest.
       return new CheckpointRef(model.name(), model.location().toString().replace('\\', '/'), "");
     }
 
@@ -707,7 +724,9 @@ public final class EvoMerge implements AutoCloseable {
         Checkpoint checkpoint =
             model.name() == null
                 ? Checkpoints.open(model.path())
-                : Checkpoints.open(model.path(), model.name());
+                : model.adapter() == null
+                    ? Checkpoints.open(model.path(), model.name())
+                    : Checkpoints.open(model.path(), model.adapter(), model.name());
         owned.add(checkpoint);
         return Optional.of(checkpoint);
       } catch (IOException | EvoMergeException e) {

@@ -114,13 +114,9 @@ public final class MergedModelWriter {
   }
 
   private static Checkpoint open(CheckpointRef ref, List<Checkpoint> opened) throws IOException {
-    Checkpoint checkpoint = open(ref);
+    Checkpoint checkpoint = Checkpoints.open(ref);
     opened.add(checkpoint);
     return checkpoint;
-  }
-
-  private static Checkpoint open(CheckpointRef ref) throws IOException {
-    return Checkpoints.open(Path.of(ref.location()), ref.name());
   }
 
   /**
@@ -134,7 +130,7 @@ public final class MergedModelWriter {
    */
   public MergeReport check(MergeRecipe recipe, Optional<Path> folder) {
     return new MergeChecker(
-            MergedModelWriter::open, this::operator, options, allowMixedDtypes, parallelism)
+            Checkpoints::open, this::operator, options, allowMixedDtypes, parallelism)
         .check(recipe, folder);
   }
 

@@ -106,6 +106,21 @@ public final class Checkpoints {
   }
 
   /**
+   * Opens the checkpoint that a recipe names, with its adapter if it has one; its digest is not
+   * compared.
+   *
+   * @param ref of a recipe; a relative location is relative to the working directory
+   * @throws IOException if it is not there or cannot be read
+   * @throws CheckpointException if it is not what its format demands
+   */
+  public static Checkpoint open(CheckpointRef ref) throws IOException {
+    Path location = Path.of(ref.location());
+    return ref.adapter().isPresent()
+        ? open(location, Path.of(ref.adapter().get()), ref.name())
+        : open(location, ref.name());
+  }
+
+  /**
    * Checks that models can be merged with one another, all of one element type per tensor.
    *
    * @param reference the base model, or the first source

@@ -18,7 +18,15 @@ import picocli.CommandLine.ScopeType;
 @Command(
     name = "run",
     description = "EvoMerge's example programs.",
-    subcommands = {Quickstart.class, Evaluate.class, Merge.class, Methods.class, HelpCommand.class},
+    subcommands = {
+      Quickstart.class,
+      Evaluate.class,
+      Merge.class,
+      Check.class,
+      Export.class,
+      Methods.class,
+      HelpCommand.class
+    },
     mixinStandardHelpOptions = true)
 public final class Main {
 

@@ -1,29 +1,29 @@
 package io.evomerge.examples;
 
 import io.evomerge.candidate.MergedModelWriter;
+import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.recipe.MergeRecipe;
-import io.evomerge.recipe.RecipeFiles;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Writes the model that a recipe describes. */
+/** Writes the model that a recipe or a configuration of mergekit describes. */
 @Command(
     name = "merge",
-    description = "Merges models as a recipe says, without evolution, into a Hugging Face folder.",
+    description =
+        "Merges models as a recipe or a configuration of mergekit says, without evolution, into a"
+            + " Hugging Face folder.",
     mixinStandardHelpOptions = true)
 final class Merge implements Callable<Integer> {
 
-  @Parameters(
-      paramLabel = "CONFIG.yaml",
-      description = "The recipe; paths in it are relative to it.")
-  private Path config = Path.of("");
+  @Mixin private Configuration configuration = new Configuration();
 
-  @Parameters(paramLabel = "OUT_FOLDER", description = "Must not exist, or be empty.")
+  @Parameters(index = "1", paramLabel = "OUT_FOLDER", description = "Must not exist, or be empty.")
   private Path out = Path.of("");
 
   @Option(
@@ -31,13 +31,26 @@ final class Merge implements Callable<Integer> {
       description = "Threads. Default: the processors of this machine.")
   private int parallelism = Runtime.getRuntime().availableProcessors();
 
+  @Option(names = "--overwrite", description = "Replace a model that is in the folder.")
+  private boolean overwrite;
+
+  @Option(
+      names = "--allow-mixed-types",
+      description = "Merge models of different floating-point types.")
+  private boolean allowMixedTypes;
+
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Override
   public Integer call() throws Exception {
     Main.requireAtLeastOne(spec, "--parallelism", parallelism);
-    MergeRecipe recipe = RecipeFiles.read(config);
-    MergedModelWriter.builder().parallelism(parallelism).build().write(recipe, out);
+    MergeRecipe recipe = configuration.recipe(spec.commandLine().getErr());
+    MergedModelWriter.builder()
+        .parallelism(parallelism)
+        .allowMixedDtypes(allowMixedTypes)
+        .writeOptions(WriteOptions.defaults().withOverwrite(overwrite))
+        .build()
+        .write(recipe, out);
     spec.commandLine().getOut().println("Merged model: " + out.toAbsolutePath().normalize());
     return 0;
   }
