@@ -139,8 +139,8 @@ final class RowMappedView implements TensorView {
   /** Rounds the elements that a range of bytes touches. */
   private void encode(long position, byte[] target, int at, int count) {
     DType type = info.dtype();
-    float[] values = new float[BLOCK];
-    byte[] bytes = new byte[BLOCK * type.size()];
+    float[] values = new float[Math.min(BLOCK, count / type.size() + 2)];
+    byte[] bytes = new byte[values.length * type.size()];
     int done = 0;
     while (done < count) {
       long element = (position + done) / type.size();

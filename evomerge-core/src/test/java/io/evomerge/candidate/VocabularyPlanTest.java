@@ -5,6 +5,7 @@ import static io.evomerge.candidate.TokenModels.HEAD;
 import static io.evomerge.candidate.TokenModels.special;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -14,15 +15,24 @@ import io.evomerge.candidate.RowSource.Row;
 import io.evomerge.candidate.RowSource.Zeros;
 import io.evomerge.checkpoint.AddedToken;
 import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.checkpoint.CheckpointWriter;
 import io.evomerge.checkpoint.Checkpoints;
 import io.evomerge.checkpoint.CompanionFile;
 import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.checkpoint.TestCheckpoints;
 import io.evomerge.checkpoint.TestTokenizers;
+import io.evomerge.checkpoint.Vocabulary;
+import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.exception.ConfigurationException;
+import io.evomerge.merge.MergeOperator;
+import io.evomerge.merge.MergeOperators;
+import io.evomerge.merge.MergeTask;
+import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.TokenEmbedding;
 import io.evomerge.recipe.VocabularyChoice;
 import io.evomerge.tensor.DType;
+import io.evomerge.tensor.TensorBuffer;
+import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorView;
 import io.evomerge.testing.TestSeeds;
 import java.io.IOException;
@@ -457,6 +467,68 @@ class VocabularyPlanTest {
         }) {
       ModelConfig before = ModelConfig.of(JSON.readTree(pair[0]).deepCopy());
       assertThat(plan.config(base, before).json()).isEqualTo(JSON.readTree(pair[1]));
+    }
+  }
+
+  @Test
+  void aTokenOfOneSourceComesThroughATaskArithmeticMergeWithItsWeight() {
+    Checkpoint base = models.bpe("base", List.of("a", "b")).open();
+    Checkpoint ja = models.bpe("ja", List.of("x", "b", "a")).open();
+    Checkpoint math = models.bpe("math", List.of("a", "b")).open();
+    VocabularyPlan plan = plan(UNION, base, ja, math);
+    TensorInfo info = plan.view(base, EMBEDDINGS).info();
+    assertThat(info.shape()).containsExactly(3L, 4L);
+    MergeOperator operator = MergeOperators.standard().get("task_arithmetic");
+    TensorBuffer merged = TensorBuffer.allocate(info);
+    operator.merge(
+        MergeTask.builder(info)
+            .embedding(true)
+            .base(plan.view(base, EMBEDDINGS))
+            .source("ja", plan.view(ja, EMBEDDINGS))
+            .source("math", plan.view(math, EMBEDDINGS))
+            .parameters(
+                MergeRecipe.builder("task_arithmetic")
+                    .source(ja.ref())
+                    .source(math.ref())
+                    .perSource("weight", 1, 0)
+                    .build()
+                    .parametersFor(
+                        EMBEDDINGS, base.layout().role(EMBEDDINGS), operator.parameters()))
+            .build(),
+        merged);
+    float[] got = TinyModels.floats(merged);
+    float[] rows = TestCheckpoints.read(ja, EMBEDDINGS);
+    assertThat(slice(got, 0, 4)).containsExactly(slice(rows, 2, 4), within(1e-6f));
+    assertThat(slice(got, 1, 4)).containsExactly(slice(rows, 1, 4), within(1e-6f));
+    assertThat(slice(got, 2, 4)).containsExactly(slice(rows, 0, 4));
+  }
+
+  @Test
+  void theFilesGoBesideTheWeightsThatAreWritten() throws IOException {
+    Checkpoint base = models.bpe("base", List.of("a", "b")).file("vocab.json", "{}").open();
+    Checkpoint ja = models.bpe("ja", List.of("x", "b"), special(2, "<say>")).open();
+    VocabularyPlan plan = plan(UNION, base, ja);
+    TensorInfo info = plan.view(base, EMBEDDINGS).info();
+    Path target = root.resolve("union");
+    try (CheckpointWriter writer =
+        CheckpointWriter.create(target, List.of(info), Map.of(), WriteOptions.defaults())) {
+      float[] values = TinyModels.floats(plan.view(base, EMBEDDINGS));
+      writer.sink(EMBEDDINGS).writeFloats(0, values, 0, values.length);
+      for (CompanionFile file : plan.companions(base, Optional.empty())) {
+        file.writeTo(writer);
+      }
+      ModelConfig config = plan.config(base, base.config().orElseThrow());
+      writer.write("config.json", JSON.writeValueAsBytes(config.json()));
+      writer.commit();
+    }
+    try (Checkpoint written = Checkpoints.open(target)) {
+      Vocabulary vocabulary = Vocabulary.of(written).orElseThrow();
+      assertThat(vocabulary.ids()).isEqualTo(plan.tokens());
+      assertThat(List.copyOf(vocabulary.addedTokens().values()))
+          .isEqualTo(plan.addedTokens())
+          .hasSize(2);
+      assertThat(plan(UNION, written, ja).isIdentity("union")).isTrue();
+      assertThat(target.resolve("vocab.json")).hasContent("{}");
     }
   }
 
