@@ -140,8 +140,8 @@ public final class VocabularyPlan {
   private int rows(VocabularyChoice choice, int used) {
     OptionalInt multiple = choice.padToMultipleOf();
     if (multiple.isPresent()) {
-      int by = multiple.getAsInt();
-      return Math.multiplyExact((used + by - 1) / by, by);
+      long by = multiple.getAsInt();
+      return Math.toIntExact((used + by - 1) / by * by);
     }
     boolean union = choice.source() == VocabularyChoice.Source.UNION;
     return union ? used : Math.max(used, models.giver().rows());

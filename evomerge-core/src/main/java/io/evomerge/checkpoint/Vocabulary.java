@@ -32,6 +32,10 @@ public final class Vocabulary {
   /** The file that says all of a fast tokenizer. */
   public static final String TOKENIZER_JSON = "tokenizer.json";
 
+  /** What only one type of model has: old files do not name it. */
+  private static final Map<String, String> INFERRED =
+      Map.of("merges", "BPE", "max_input_chars_per_word", "WordPiece");
+
   private final String source;
   private final String modelType;
   private final int modelSize;
@@ -185,6 +189,7 @@ public final class Vocabulary {
     private final Map<String, Integer> model = new LinkedHashMap<>();
     private final List<AddedToken> added = new ArrayList<>();
     private String modelType = "";
+    private String inferred = "WordLevel";
     private int entries;
 
     Reader(String source) {
@@ -231,8 +236,12 @@ public final class Vocabulary {
           }
           entries = id;
         } else {
+          inferred = INFERRED.getOrDefault(key, inferred);
           parser.skipChildren();
         }
+      }
+      if (modelType.isEmpty()) {
+        modelType = entries > 0 ? "Unigram" : inferred;
       }
     }
 

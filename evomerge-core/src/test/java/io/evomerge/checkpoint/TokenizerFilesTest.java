@@ -191,4 +191,23 @@ class TokenizerFilesTest {
     assertThat(vocabulary.addedTokens().get("a").id()).isZero();
     assertThat(vocabulary.nextId()).isEqualTo(2);
   }
+
+  @Test
+  void theTypeOfAModelThatIsNotNamedShowsInWhatItHas() throws IOException {
+    Checkpoint model = model();
+    Map<String, String> types =
+        Map.of(
+            "{\"vocab\":{\"a\":0},\"merges\":[]}", "BPE",
+            "{\"vocab\":[[\"a\",0.5]]}", "Unigram",
+            "{\"vocab\":{\"a\":0},\"max_input_chars_per_word\":9}", "WordPiece",
+            "{\"vocab\":{\"a\":0},\"unk_token\":\"a\"}", "WordLevel",
+            "{\"type\":\"BPE\",\"vocab\":{\"a\":0}}", "BPE");
+    types.forEach(
+        (json, type) -> {
+          put("tokenizer.json", "{\"model\":" + json + "}");
+          Vocabulary vocabulary = Vocabulary.of(model).orElseThrow();
+          assertThat(vocabulary.modelType()).as(json).contains(type);
+          assertThat(vocabulary.nextId()).isOne();
+        });
+  }
 }
