@@ -383,7 +383,7 @@ class VocabularyPlanTest {
   }
 
   @Test
-  void headsWithOtherRowsThanTheEmbeddingsAndIntegersAreRefused() throws IOException {
+  void aHeadWithOtherRowsThanTheEmbeddingsIsRefused() throws IOException {
     Checkpoint base = models.bpe("base", List.of("a")).open();
     Map<String, List<Long>> shapes = new TreeMap<>(TestCheckpoints.llamaShapes(1, 4, 8, 1));
     shapes.put(HEAD, List.of(2L, 4L));

@@ -89,15 +89,6 @@ public final class JsonText {
     return put(utf8, key, members, 2);
   }
 
-  /**
-   * Writes a new text, indented as Hugging Face's tools do it.
-   *
-   * @param node any value
-   */
-  public static byte[] write(JsonNode node) throws IOException {
-    return text(node, true, 0).getBytes(StandardCharsets.UTF_8);
-  }
-
   private static byte[] put(
       byte[] utf8, @Nullable String key, Map<String, ? extends JsonNode> members, int depth)
       throws IOException {
