@@ -147,9 +147,28 @@ public final class Checkpoints {
    */
   public static void requireMergeable(
       Checkpoint reference, List<? extends Checkpoint> others, boolean allowMixedDtypes) {
+    requireMergeable(
+        reference, others, MergeableOptions.strict().withMixedDtypes(allowMixedDtypes));
+  }
+
+  /**
+   * Checks that models can be merged with one another: same architecture, tensors, shapes, element
+   * types and vocabulary, as far as the options demand it.
+   *
+   * <p>Where vocabularies may differ, no tokenizer is read, and {@link VocabularyTensors} may have
+   * any number of rows; of equal widths they must be.
+   *
+   * @param reference the base model, or the first source
+   * @param others the other models
+   * @param options in what they may differ
+   * @throws IncompatibleCheckpointsException if they differ in more; see {@link
+   *     #requireMergeable(Checkpoint, List, boolean)}
+   */
+  public static void requireMergeable(
+      Checkpoint reference, List<? extends Checkpoint> others, MergeableOptions options) {
     List<String> differences = new ArrayList<>();
     for (Checkpoint other : others) {
-      differences.addAll(new Comparison(reference, other, allowMixedDtypes).differences());
+      differences.addAll(new Comparison(reference, other, options).differences());
     }
     if (differences.isEmpty()) {
       return;

@@ -26,14 +26,14 @@ final class Comparison {
 
   private final Checkpoint reference;
   private final Checkpoint other;
-  private final boolean allowMixedDtypes;
+  private final MergeableOptions options;
   private final String otherName;
   private final String referenceName;
 
-  Comparison(Checkpoint reference, Checkpoint other, boolean allowMixedDtypes) {
+  Comparison(Checkpoint reference, Checkpoint other, MergeableOptions options) {
     this.reference = reference;
     this.other = other;
-    this.allowMixedDtypes = allowMixedDtypes;
+    this.options = options;
     this.otherName = "'" + other.name() + "'";
     this.referenceName = "'" + reference.name() + "'";
   }
@@ -41,7 +41,8 @@ final class Comparison {
   List<String> differences() {
     List<String> found = new ArrayList<>();
     compareArchitectures(found);
-    Set<String> explained = compareVocabularies(found);
+    Set<String> explained =
+        options.otherVocabularies() ? tensorsOfOtherSizes() : compareVocabularies(found);
     compareTensors(found, explained);
     return found;
   }
@@ -89,6 +90,19 @@ final class Comparison {
     return named.isEmpty() ? config.text("model_type").orElse("") : named;
   }
 
+  private Set<String> tensorsOfOtherSizes() {
+    Set<String> explained = new LinkedHashSet<>();
+    Set<String> theirs = new LinkedHashSet<>();
+    VocabularyTensors.of(other).forEach(tensor -> theirs.add(tensor.name()));
+    for (TensorInfo wanted : VocabularyTensors.of(reference)) {
+      if (theirs.contains(wanted.name())
+          && differOnlyInRows(wanted, other.tensors().get(wanted.name()))) {
+        explained.add(wanted.name());
+      }
+    }
+    return explained;
+  }
+
   /** Returns the tensors whose shapes differ because the vocabularies do. */
   private Set<String> compareVocabularies(List<String> found) {
     Set<String> explained = new LinkedHashSet<>();
@@ -105,7 +119,7 @@ final class Comparison {
                         }));
     for (TensorInfo wanted : reference.tensors().values()) {
       TensorInfo got = other.tensors().get(wanted.name());
-      if (got != null && rowsAreTokens(wanted) && differOnlyInRows(wanted, got)) {
+      if (got != null && VocabularyTensors.isNamedAsOne(wanted) && differOnlyInRows(wanted, got)) {
         explained.add(wanted.name());
         sizes.add(
             "'"
@@ -175,12 +189,6 @@ final class Comparison {
     return checkpoint.config().map(c -> c.integer("vocab_size")).orElse(OptionalInt.empty());
   }
 
-  private static boolean rowsAreTokens(TensorInfo tensor) {
-    return !tensor.shape().isEmpty()
-        && (HuggingFaceCheckpoint.TOKEN_EMBEDDING.matcher(tensor.name()).matches()
-            || HuggingFaceCheckpoint.HEAD.matcher(tensor.name()).matches());
-  }
-
   private static boolean differOnlyInRows(TensorInfo a, TensorInfo b) {
     int rank = a.shape().size();
     return b.shape().size() == rank
@@ -217,7 +225,7 @@ final class Comparison {
   }
 
   private boolean mayMix(DType a, DType b) {
-    return allowMixedDtypes && a.isFloating() && b.isFloating();
+    return options.mixedDtypes() && a.isFloating() && b.isFloating();
   }
 
   private String tiedHint() {
@@ -230,7 +238,7 @@ final class Comparison {
   }
 
   private String dtypeHint(List<String> dtypes) {
-    return dtypes.isEmpty() || allowMixedDtypes
+    return dtypes.isEmpty() || options.mixedDtypes()
         ? ""
         : " (convert the models to one type, or allow mixed floating-point types)";
   }

@@ -155,6 +155,47 @@ class RequireMergeableTest {
   }
 
   @Test
+  void otherVocabulariesAreNoDifferenceWhereTheyMayDiffer() throws IOException {
+    base = withTokenizer("base", "tokenizer.json", tokenizer("{\"a\":0,\"b\":1}", ""));
+    Checkpoint other =
+        model(
+            "m",
+            DType.F16,
+            s -> {
+              s.put("model.embed_tokens.weight", List.of(13L, 4L));
+              s.put("lm_head.weight", List.of(13L, 4L));
+            },
+            c -> c.put("vocab_size", 13));
+    Checkpoint reordered = withTokenizer("r", "tokenizer.json", tokenizer("{\"b\":0,\"a\":1}", ""));
+    MergeableOptions options = MergeableOptions.strict().withOtherVocabularies(true);
+    assertThatCode(
+            () -> Checkpoints.requireMergeable(base, List.of(other, reordered, base), options))
+        .doesNotThrowAnyException();
+    assertRefused(other, "another vocabulary");
+  }
+
+  @Test
+  void otherWidthsAndHeadsAreDifferencesThoughVocabulariesMayDiffer() throws IOException {
+    Checkpoint other =
+        model(
+            "m",
+            DType.BF16,
+            s -> {
+              s.put("model.embed_tokens.weight", List.of(13L, 5L));
+              s.remove("lm_head.weight");
+              s.put("model.norm.weight", List.of(5L));
+            },
+            c -> {});
+    MergeableOptions options = new MergeableOptions(true, true);
+    assertThatThrownBy(() -> Checkpoints.requireMergeable(base, List.of(other), options))
+        .isInstanceOf(IncompatibleCheckpointsException.class)
+        .hasMessageContaining("'model.embed_tokens.weight' [13, 5] against [12, 4]")
+        .hasMessageContaining("'model.norm.weight' [5] against [4]")
+        .hasMessageContaining("'m' lacks 'lm_head.weight'")
+        .hasMessageNotContaining("element types");
+  }
+
+  @Test
   void aDamagedTokenizerIsNamed() throws IOException {
     base = withTokenizer("base", "tokenizer.json", tokenizer("{}", ""));
     Checkpoint other = withTokenizer("m", "tokenizer.json", "{\"model\":");
