@@ -54,6 +54,10 @@ import org.jspecify.annotations.Nullable;
  * whose error is within a few per cent of the smallest possible one. The target appears as a whole
  * or not at all, with the same bytes for any parallelism.
  *
+ * <p>Modules are called as the base's tensors are. A base whose files leave out the first part of
+ * the names, as some of GPT-2 do, gives an adapter that fits those files, not what transformers
+ * makes of them.
+ *
  * <p>One matrix at a time is held in memory, in float32, with about as much again for the work on
  * it. Immutable and safe for concurrent use.
  */

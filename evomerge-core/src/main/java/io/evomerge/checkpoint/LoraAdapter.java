@@ -167,7 +167,7 @@ final class LoraAdapter implements AutoCloseable {
         && !(wanted.dtype().isFloating() && info.dtype().isFloating())) {
       throw refusal(info, "holds " + info.dtype() + ", the base's holds " + wanted.dtype());
     }
-    views.put(name, new ReplacedView(wanted, file.tensor(info)));
+    views.put(wanted.name(), new ReplacedView(wanted, file.tensor(info)));
   }
 
   private void adapt(
@@ -261,6 +261,10 @@ final class LoraAdapter implements AutoCloseable {
 
   private TensorInfo target(TensorInfo info, String name, Checkpoint base) {
     TensorInfo wanted = base.tensors().get(name);
+    if (wanted == null) {
+      // Some files leave out the first part of the names, which loaders add.
+      wanted = base.tensors().get(name.substring(name.indexOf('.') + 1));
+    }
     if (wanted != null) {
       return wanted;
     }

@@ -93,18 +93,45 @@ final class LowRankView implements TensorView {
       int column = (int) ((offset + done) % columns);
       int count = Math.min(length - done, columns - column);
       Arrays.fill(sum, 0, count, 0f);
-      for (int k = 0; k < rank; k++) {
-        float factor = loaded.left[row * rank + k];
-        int start = k * columns + column;
-        for (int j = 0; j < count; j++) {
-          sum[j] += factor * loaded.right[start + j];
-        }
-      }
+      addRows(loaded, row, column, sum, count);
       int at = targetOffset + done;
       for (int j = 0; j < count; j++) {
         target[at + j] += scale * sum[j];
       }
       done += count;
+    }
+  }
+
+  /** Four terms at a time, each added to the sum of those before it. */
+  private void addRows(Factors loaded, int row, int column, float[] sum, int count) {
+    float[] left = loaded.left();
+    float[] right = loaded.right();
+    int first = row * rank;
+    int k = 0;
+    for (; k + 4 <= rank; k += 4) {
+      float f0 = left[first + k];
+      float f1 = left[first + k + 1];
+      float f2 = left[first + k + 2];
+      float f3 = left[first + k + 3];
+      int r0 = k * columns + column;
+      int r1 = r0 + columns;
+      int r2 = r1 + columns;
+      int r3 = r2 + columns;
+      for (int j = 0; j < count; j++) {
+        sum[j] =
+            sum[j]
+                + f0 * right[r0 + j]
+                + f1 * right[r1 + j]
+                + f2 * right[r2 + j]
+                + f3 * right[r3 + j];
+      }
+    }
+    for (; k < rank; k++) {
+      float factor = left[first + k];
+      int start = k * columns + column;
+      for (int j = 0; j < count; j++) {
+        sum[j] += factor * right[start + j];
+      }
     }
   }
 

@@ -366,6 +366,24 @@ class LoraAdapterTest {
   }
 
   @Test
+  void aBaseWhoseNamesLackTheFirstPartIsFound() throws IOException {
+    lora(2, 2);
+    float[] a = add(PREFIX + "transformer.h.0.up.lora_A.weight", DType.F32, 2, 3);
+    float[] b = add(PREFIX + "transformer.h.0.up.lora_B.weight", DType.F32, 4, 2);
+    float[] norm = add(PREFIX + "transformer.norm.weight", DType.F32, 3);
+    TestCheckpoints.write(
+        temp.resolve("base"),
+        Map.of("h.0.up.weight", new float[12], "norm.weight", new float[3]),
+        Map.of("h.0.up.weight", List.of(4L, 3L)),
+        DType.F32,
+        TestCheckpoints.llamaConfig(1, 3));
+    try (Checkpoint tuned = Checkpoints.open(temp.resolve("base"), adapter(), "tuned")) {
+      assertClose(TestCheckpoints.read(tuned, "h.0.up.weight"), sum(new float[12], b, a, 2, 1));
+      assertThat(TestCheckpoints.read(tuned, "norm.weight")).isEqualTo(norm);
+    }
+  }
+
+  @Test
   void halfAPairIsRefused() throws IOException {
     add(PREFIX + Q + ".lora_B.weight", DType.F32, HIDDEN, 2);
     assertRefused(c -> {}, Q, "pair");
