@@ -94,6 +94,29 @@ class TiesGlobalTest {
   }
 
   @Test
+  void tensorsOfSeveralStripesAreCutAtTheSameElementInAnyOrderOfWork() {
+    Random random = TestSeeds.random("ties_global stripes", 0);
+    Model model = new Model(1);
+    for (String name : List.of("small", "large")) {
+      float[] base = new float[name.equals("large") ? 300_000 : 1_000];
+      float[] source = new float[base.length];
+      for (int i = 0; i < source.length; i++) {
+        source[i] = random.nextInt(7) - 3;
+      }
+      model.put(name, base, source);
+    }
+    for (double density : new double[] {0.1, 0.4, 0.7}) {
+      Given given = with("weight", 1).and("density", density);
+      Map<String, float[]> expected = model.sorted(density);
+      for (ParallelFor threads : List.of(ParallelFor.sequential(), backwards())) {
+        Map<String, float[]> merged =
+            model.merge(model.builders(given, MergeCache.none(), 4096, threads));
+        expected.forEach((name, values) -> assertThat(merged.get(name)).isEqualTo(values));
+      }
+    }
+  }
+
+  @Test
   void noResultDependsOnOrderThreadsBlocksOrCache() {
     TestSeeds.check(
         "ties_global, one result",
