@@ -3,6 +3,7 @@ package io.evomerge.merge;
 import io.evomerge.exception.MergeException;
 import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.tensor.TensorSink;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
@@ -27,11 +28,11 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
   @Override
   public Survey survey(List<? extends TensorMerge> tensors) {
     if (tensors.isEmpty()) {
-      return new Thresholds(Set.of(), List.of(), new double[0], List.of());
+      return new Thresholds(Set.of(), List.of(), List.of(), List.of());
     }
     TensorMerge first = tensors.get(0);
     List<String> sources = first.sourceNames();
-    double[] densities = perSource(first, "density");
+    List<Double> densities = densities(first);
     Set<String> names = new HashSet<>();
     for (TensorMerge task : tensors) {
       check(task);
@@ -51,11 +52,12 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
       requireSameDensities(task, densities, "tensor '" + first.info().name() + "'");
     }
     ModelTrim trim = new ModelTrim(tensors);
-    ModelTrim.Threshold[] thresholds = new ModelTrim.Threshold[densities.length];
-    for (int s = 0; s < thresholds.length; s++) {
-      thresholds[s] = trim.threshold(s, densities[s]);
+    List<ModelTrim.Threshold> thresholds = new ArrayList<>();
+    for (int s = 0; s < densities.size(); s++) {
+      thresholds.add(trim.threshold(s, densities.get(s)));
     }
-    return new Thresholds(Set.copyOf(names), sources, densities, List.of(thresholds));
+    return new Thresholds(
+        Set.copyOf(names), List.copyOf(sources), densities, List.copyOf(thresholds));
   }
 
   @Override
@@ -122,23 +124,27 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
                         "its thresholds are those of the whole model, and the task has no survey;"
                             + " survey the tasks of all tensors first and give each the result"));
     if (!(survey instanceof Thresholds thresholds)
-        || !thresholds.tensors.contains(task.info().name())
-        || !thresholds.sources.equals(task.sourceNames())) {
+        || !thresholds.tensors().contains(task.info().name())
+        || !thresholds.sources().equals(task.sourceNames())) {
       throw refusal(
           task,
           "the survey is not one of this operator, tensor and sources "
               + task.sourceNames()
               + "; survey the tasks that are merged");
     }
-    requireSameDensities(task, thresholds.densities, "the survey");
-    return thresholds.bySource;
+    requireSameDensities(task, thresholds.densities(), "the survey");
+    return thresholds.bySource();
   }
 
-  private void requireSameDensities(TensorMerge task, double[] densities, String whose) {
-    double[] own = perSource(task, "density");
-    for (int s = 0; s < own.length; s++) {
-      if (own[s] != densities[s]) {
-        throw differentDensities(task, s, own[s], whose, densities[s]);
+  private List<Double> densities(TensorMerge task) {
+    return Arrays.stream(perSource(task, "density")).boxed().toList();
+  }
+
+  private void requireSameDensities(TensorMerge task, List<Double> densities, String whose) {
+    List<Double> own = densities(task);
+    for (int s = 0; s < own.size(); s++) {
+      if (!own.get(s).equals(densities.get(s))) {
+        throw differentDensities(task, s, own.get(s), whose, densities.get(s));
       }
     }
   }
@@ -159,22 +165,18 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
             + " use ties");
   }
 
-  /** One threshold per source, and of what they are the thresholds. */
-  private static final class Thresholds implements Survey {
-    private final Set<String> tensors;
-    private final List<String> sources;
-    private final double[] densities;
-    private final List<ModelTrim.Threshold> bySource;
-
-    Thresholds(
-        Set<String> tensors,
-        List<String> sources,
-        double[] densities,
-        List<ModelTrim.Threshold> bySource) {
-      this.tensors = tensors;
-      this.sources = sources;
-      this.densities = densities;
-      this.bySource = bySource;
-    }
-  }
+  /**
+   * One threshold per source, and of what they are the thresholds.
+   *
+   * @param tensors names of all tensors
+   * @param sources names of the sources
+   * @param densities per source
+   * @param bySource the thresholds
+   */
+  private record Thresholds(
+      Set<String> tensors,
+      List<String> sources,
+      List<Double> densities,
+      List<ModelTrim.Threshold> bySource)
+      implements Survey {}
 }

@@ -94,7 +94,7 @@ class TiesGlobalTest {
   }
 
   @Test
-  void tensorsOfSeveralStripesAreCutAtTheSameElementInAnyOrderOfWork() {
+  void tensorsOfSeveralStripesAreCutAtTheSameElementByAnyNumberOfThreads() {
     Random random = TestSeeds.random("ties_global stripes", 0);
     Model model = new Model(1);
     for (String name : List.of("small", "large")) {
@@ -108,10 +108,12 @@ class TiesGlobalTest {
     for (double density : new double[] {0.1, 0.4, 0.7}) {
       Given given = with("weight", 1).and("density", density);
       Map<String, float[]> expected = model.sorted(density);
-      for (ParallelFor threads : List.of(ParallelFor.sequential(), backwards())) {
-        Map<String, float[]> merged =
-            model.merge(model.builders(given, MergeCache.none(), 4096, threads));
-        expected.forEach((name, values) -> assertThat(merged.get(name)).isEqualTo(values));
+      try (PooledFor pool = new PooledFor()) {
+        for (ParallelFor threads : List.of(ParallelFor.sequential(), backwards(), pool)) {
+          Map<String, float[]> merged =
+              model.merge(model.builders(given, MergeCache.none(), 4096, threads));
+          expected.forEach((name, values) -> assertThat(merged.get(name)).isEqualTo(values));
+        }
       }
     }
   }
@@ -224,6 +226,21 @@ class TiesGlobalTest {
     empty.put(Arrays32.info("empty", 0), new float[0], new float[0]);
     assertThat(empty.merge(with("weight", 1).and("density", 0.5)).get("empty")).isEmpty();
     assertThat(OPERATOR.survey(List.of())).isNotNull();
+  }
+
+  @Test
+  void surveysAreEqualIfTheyMeanTheSame() {
+    Model model = randomModel(TestSeeds.random("ties_global surveys", 0), 2);
+    Given given = with("weight", 1).and("density", 0.5, 0.3);
+    Survey survey = survey(model, given);
+    assertThat(survey(model, given.and("weight", 0.2).and("lambda", 3)))
+        .isEqualTo(survey)
+        .hasSameHashCodeAs(survey);
+    assertThat(survey(model, given.and("density", 0.5, 0.4))).isNotEqualTo(survey);
+  }
+
+  private static Survey survey(Model model, Given given) {
+    return OPERATOR.survey(model.tasks(given, MergeCache.none(), 100, ParallelFor.sequential()));
   }
 
   @Test
