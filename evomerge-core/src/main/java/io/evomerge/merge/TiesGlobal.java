@@ -31,6 +31,7 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
       return new Thresholds(Set.of(), List.of(), List.of(), List.of());
     }
     TensorMerge first = tensors.get(0);
+    check(first);
     List<String> sources = first.sourceNames();
     List<Double> densities = densities(first);
     Set<String> names = new HashSet<>();

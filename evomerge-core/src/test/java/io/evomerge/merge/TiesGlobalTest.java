@@ -322,6 +322,21 @@ class TiesGlobalTest {
   }
 
   @Test
+  void parametersThatDoNotFitAreRefusedByTheSurvey() {
+    Model model = new Model(3);
+    model.put("a", new float[1], new float[1], new float[1], new float[1]);
+    for (Given given :
+        List.of(
+            with("density", 1),
+            with("weight", 1).and("density", 0.5, 0.5),
+            with("weight", 1).and("density", -1))) {
+      assertThatThrownBy(() -> survey(model, given))
+          .isInstanceOf(MergeException.class)
+          .hasMessageContaining("'a', ties_global: parameter");
+    }
+  }
+
+  @Test
   void numbersThatAreNotFiniteAreRefusedByTheSurvey() {
     for (float bad : new float[] {Float.NaN, Float.NEGATIVE_INFINITY}) {
       Model model = new Model(2);
