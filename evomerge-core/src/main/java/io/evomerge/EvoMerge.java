@@ -641,7 +641,11 @@ public final class EvoMerge implements AutoCloseable {
 
     private static CheckpointRef undigested(Checkpoint model) {
       // Not ref(), which computes the digest.
-      return new CheckpointRef(model.name(), model.location().toString().replace('\\', '/'), "");
+      return new CheckpointRef(
+          model.name(),
+          model.location().toString().replace('\\', '/'),
+          model.adapter().map(adapter -> adapter.toString().replace('\\', '/')),
+          "");
     }
 
     private MergeRecipe template(
@@ -706,13 +710,17 @@ public final class EvoMerge implements AutoCloseable {
         // A base that is a source as well has one name and one path.
         if (base.isPresent()
             && base.get().name().equals(checkpoint.name())
-            && !base.get().location().equals(checkpoint.location())) {
+            && !sameModel(base.get(), checkpoint)) {
           problems.add(
               "base and a source are both named '"
                   + checkpoint.name()
                   + "': name the source apart with source(name, path)");
         }
       }
+    }
+
+    private static boolean sameModel(Checkpoint a, Checkpoint b) {
+      return a.location().equals(b.location()) && a.adapter().equals(b.adapter());
     }
 
     private static Optional<Checkpoint> open(

@@ -14,6 +14,7 @@ import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorBuffer;
 import io.evomerge.tensor.TensorInfo;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -44,6 +45,7 @@ public final class CandidateAssembler implements AutoCloseable {
   private final Semantics semantics;
   private final MergeCache cache;
   private final Map<WeightStore, Map<String, Held>> held = new ConcurrentHashMap<>();
+  private final OwnTokenizer ownTokenizer = new OwnTokenizer();
   private volatile boolean closed;
 
   /** What a tensor of a store was made with. */
@@ -120,11 +122,15 @@ public final class CandidateAssembler implements AutoCloseable {
       holds.put(info.name(), wanted);
     }
     return new AssembledModel(
-        recipe,
-        inputs.config(recipe),
-        inputs.layout(),
-        store,
-        MergeInputs.tokenizerFolder(inputs.tokenizerSource(recipe)));
+        recipe, inputs.config(recipe), inputs.layout(), store, tokenizerFolder(recipe));
+  }
+
+  /** The folder of a model, or, where the tokenizer is none of the models', one of our own. */
+  private Optional<Path> tokenizerFolder(MergeRecipe recipe) {
+    Optional<Path> unchanged = inputs.unchangedTokenizerFolder(recipe);
+    return unchanged.isPresent()
+        ? unchanged
+        : Optional.of(ownTokenizer.folder(() -> inputs.companions(recipe)));
   }
 
   /** Returns the operator. */
@@ -144,6 +150,7 @@ public final class CandidateAssembler implements AutoCloseable {
     held.clear();
     cache.clear();
     inputs.close();
+    ownTokenizer.close();
   }
 
   private void requireOpen() {

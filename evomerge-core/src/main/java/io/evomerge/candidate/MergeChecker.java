@@ -3,6 +3,7 @@ package io.evomerge.candidate;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.checkpoint.MergeableOptions;
 import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.EvoMergeException;
@@ -82,13 +83,18 @@ final class MergeChecker {
             }
             opened.stream().findFirst().ifPresent(model -> checkParameters(recipe, method, model));
           });
-      if (allOpen && recipe.slices().isEmpty() && opened.size() > 1) {
+      if (allOpen && opened.size() > 1) {
         List<Checkpoint> models = new ArrayList<>(sources);
         base.ifPresent(model -> models.add(0, model));
         attempt(
             () -> {
               Checkpoints.requireMergeable(
-                  models.get(0), models.subList(1, models.size()), allowMixedDtypes);
+                  models.get(0),
+                  models.subList(1, models.size()),
+                  new MergeableOptions(
+                      allowMixedDtypes,
+                      recipe.vocabulary().isPresent(),
+                      !recipe.slices().isEmpty()));
               return true;
             });
       }

@@ -4,10 +4,13 @@ import io.evomerge.checkpoint.ActivationStatistics;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.checkpoint.CompanionFile;
+import io.evomerge.checkpoint.MergeableOptions;
 import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.checkpoint.ModelLayout;
 import io.evomerge.checkpoint.TensorRole;
 import io.evomerge.checkpoint.TensorRole.Part;
+import io.evomerge.checkpoint.TokenizerFiles;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.IncompatibleCheckpointsException;
 import io.evomerge.exception.MergeException;
@@ -47,12 +50,15 @@ import org.jspecify.annotations.Nullable;
  */
 final class MergeInputs implements AutoCloseable {
 
+  static final String CONFIG_FILE = "config.json";
+
   private static final int COPY_BYTES = 1 << 16;
 
   private final MergeOperator operator;
   private final @Nullable Checkpoint base;
   private final List<Checkpoint> sources;
   private final MergeRecipe structure;
+  private final Optional<VocabularyPlan> vocabulary;
   private final MergePlan plan;
   private final Map<String, ActivationStatistics> statistics = new HashMap<>();
   private final Map<String, MergePlan.Planned> byName = new HashMap<>();
@@ -82,13 +88,23 @@ final class MergeInputs implements AutoCloseable {
     if (!problems.isEmpty()) {
       throw new ConfigurationException(what, problems);
     }
-    MergePlan.Views views = Checkpoint::tensor;
-    if (structure.slices().isEmpty()) {
-      Checkpoints.requireMergeable(reference(), others(), allowMixedDtypes);
-      this.plan = MergePlan.of(base, this.sources, views);
-    } else {
-      this.plan = MergePlan.of(base, this.sources, structure.slices(), allowMixedDtypes, views);
-    }
+    boolean sliced = !structure.slices().isEmpty();
+    MergeableOptions options =
+        new MergeableOptions(allowMixedDtypes, structure.vocabulary().isPresent(), sliced);
+    Checkpoints.requireMergeable(reference(), others(), options);
+    this.vocabulary =
+        structure
+            .vocabulary()
+            .map(choice -> VocabularyPlan.of(choice, Optional.ofNullable(base), this.sources));
+    MergePlan.Views views =
+        (model, tensor) ->
+            vocabulary
+                .map(common -> common.view(model, tensor))
+                .orElseGet(() -> model.tensor(tensor));
+    this.plan =
+        sliced
+            ? MergePlan.of(base, this.sources, structure.slices(), allowMixedDtypes, views)
+            : MergePlan.of(base, this.sources, views);
     for (MergePlan.Planned tensor : plan.tensors()) {
       byName.put(tensor.info().name(), tensor);
       (tensor.info().dtype().isFloating() ? merged : copied).add(tensor.info());
@@ -276,9 +292,11 @@ final class MergeInputs implements AutoCloseable {
     }
     if (!recipe.slices().equals(structure.slices())
         || !recipe.vocabulary().equals(structure.vocabulary())
+        || !recipe.chatTemplate().equals(structure.chatTemplate())
         || !recipe.statistics().keySet().equals(structure.statistics().keySet())) {
       problems.add(
-          "its slices, vocabulary or statistics are not those that the models were checked for");
+          "its slices, vocabulary, chat template or statistics are not those that the models were"
+              + " checked for");
     }
     if (problems.isEmpty()) {
       List<CheckpointRef> refs = new ArrayList<>(recipe.sources());
@@ -323,12 +341,12 @@ final class MergeInputs implements AutoCloseable {
         .forEach(
             (source, ref) -> {
               ActivationStatistics own = statistics.get(source);
-              if (!ref.sha256().isEmpty() && !ref.sha256().equals(own.sha256())) {
+              if (!ref.sha256().isEmpty() && !ref.sha256().equals(own.ref().sha256())) {
                 problems.add(
                     "the statistics of '"
                         + source
                         + "' have sha256 "
-                        + own.sha256()
+                        + own.ref().sha256()
                         + ", the recipe wants "
                         + ref.sha256());
               }
@@ -340,7 +358,7 @@ final class MergeInputs implements AutoCloseable {
   List<Callable<String>> digests() {
     List<Callable<String>> work = new ArrayList<>();
     all().forEach(model -> work.add(model::sha256));
-    statistics.values().forEach(file -> work.add(file::sha256));
+    statistics.values().forEach(file -> work.add(() -> file.ref().sha256()));
     return work;
   }
 
@@ -364,7 +382,8 @@ final class MergeInputs implements AutoCloseable {
         .forEach(
             (source, ref) ->
                 complete.statistics(
-                    source, withDigest(ref, statistics.get(source)::sha256, placeholder)));
+                    source,
+                    withDigest(ref, () -> statistics.get(source).ref().sha256(), placeholder)));
     return complete.build();
   }
 
@@ -500,7 +519,39 @@ final class MergeInputs implements AutoCloseable {
   }
 
   Optional<ModelConfig> config(MergeRecipe recipe) {
-    return MergedConfig.of(tokenizerSource(recipe), reference(), plan, recipe.dtype());
+    Checkpoint source = tokenizerSource(recipe);
+    return MergedConfig.of(source, reference(), plan, recipe.dtype())
+        .map(config -> vocabulary.map(common -> common.config(source, config)).orElse(config));
+  }
+
+  /** The files of the result beside weights and {@code config.json}. */
+  List<CompanionFile> companions(MergeRecipe recipe) {
+    Checkpoint source = tokenizerSource(recipe);
+    if (vocabulary.isPresent()) {
+      return vocabulary.get().companions(source, recipe.chatTemplate());
+    }
+    List<CompanionFile> files = new ArrayList<>();
+    TokenizerFiles tokenizer = TokenizerFiles.of(source);
+    files.addAll(recipe.chatTemplate().map(tokenizer::withChatTemplate).orElse(tokenizer).files());
+    for (Path file : source.companionFiles()) {
+      String name = file.getFileName().toString();
+      if (!TokenizerFiles.isTokenizerFile(name) && !name.equals(CONFIG_FILE)) {
+        files.add(new CompanionFile.Copy(file));
+      }
+    }
+    return files;
+  }
+
+  /** The folder of a model whose tokenizer is the result's as it is, if there is one. */
+  Optional<Path> unchangedTokenizerFolder(MergeRecipe recipe) {
+    if (vocabulary.isPresent()) {
+      return vocabulary.get().tokenizerFiles(recipe.chatTemplate()).unchanged()
+          ? tokenizerFolder(vocabulary.get().tokenizerModel())
+          : Optional.empty();
+    }
+    return recipe.chatTemplate().isPresent()
+        ? Optional.empty()
+        : tokenizerFolder(tokenizerSource(recipe));
   }
 
   /** Closes the statistics; the models stay their owners'. */

@@ -5,6 +5,7 @@ import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.CheckpointWriter;
 import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.checkpoint.CompanionFile;
 import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.exception.ConfigurationException;
@@ -56,8 +57,6 @@ public final class MergedModelWriter {
 
   /** As long as a digest, which takes its place when it is known. */
   private static final String UNKNOWN_DIGEST = "0".repeat(64);
-
-  private static final String CONFIG_FILE = "config.json";
 
   private final Map<String, MergeOperator> operators;
   private final int parallelism;
@@ -171,7 +170,7 @@ public final class MergedModelWriter {
   private WrittenModel write(MergeRecipe recipe, MergeInputs inputs, Path folder)
       throws IOException {
     inputs.requireMatches(recipe);
-    refuseSourceAsTarget(inputs, folder);
+    refuseSourceAsTarget(recipe, inputs, folder);
     MergeRecipe announced = inputs.withDigests(recipe, Optional.of(UNKNOWN_DIGEST));
     Map<TensorInfo, ParameterValues> values = new LinkedHashMap<>();
     Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
@@ -228,15 +227,28 @@ public final class MergedModelWriter {
     return operator;
   }
 
-  /** A model must not be replaced while it is read. */
-  private static void refuseSourceAsTarget(MergeInputs inputs, Path folder) throws IOException {
+  /** A model or an adapter must not be replaced while it is read. */
+  private static void refuseSourceAsTarget(MergeRecipe recipe, MergeInputs inputs, Path folder)
+      throws IOException {
     Path target = realPath(folder);
     for (Checkpoint model : inputs.all()) {
-      if (realPath(model.location()).startsWith(target)) {
-        throw new ConfigurationException(
-            "merge of " + folder,
-            List.of("'" + model.name() + "', which is merged, lies there; choose another folder"));
+      refuse(model.name(), model.location(), target, folder);
+    }
+    List<CheckpointRef> refs = new ArrayList<>(recipe.sources());
+    recipe.base().ifPresent(refs::add);
+    for (CheckpointRef ref : refs) {
+      if (ref.adapter().isPresent()) {
+        refuse(ref.name(), Path.of(ref.adapter().get()), target, folder);
       }
+    }
+  }
+
+  private static void refuse(String name, Path source, Path target, Path folder)
+      throws IOException {
+    if (realPath(source).startsWith(target)) {
+      throw new ConfigurationException(
+          "merge of " + folder,
+          List.of("'" + name + "', which is merged, lies there; choose another folder"));
     }
   }
 
@@ -268,22 +280,26 @@ public final class MergedModelWriter {
 
   private static void writeCompanions(
       CheckpointWriter writer, MergeInputs inputs, MergeRecipe recipe) throws IOException {
-    Checkpoint source = inputs.tokenizerSource(recipe);
-    Optional<ModelConfig> config = inputs.config(recipe);
-    boolean changed = !config.equals(source.config());
-    for (Path file : source.companionFiles()) {
-      String name = file.getFileName().toString();
-      if (!name.equals(RECIPE_FILE) && !(changed && name.equals(CONFIG_FILE))) {
-        writer.copy(file);
+    for (CompanionFile file : inputs.companions(recipe)) {
+      if (!file.name().equals(RECIPE_FILE)) {
+        file.writeTo(writer);
       }
     }
-    if (changed) {
+    Checkpoint source = inputs.tokenizerSource(recipe);
+    Optional<ModelConfig> config = inputs.config(recipe);
+    Optional<Path> own =
+        source.companionFiles().stream()
+            .filter(file -> file.getFileName().toString().equals(MergeInputs.CONFIG_FILE))
+            .findFirst();
+    if (own.isPresent() && config.equals(source.config())) {
+      writer.copy(own.get());
+    } else if (config.isPresent()) {
       byte[] json =
           JsonMapper.builder()
               .build()
               .writerWithDefaultPrettyPrinter()
-              .writeValueAsBytes(config.orElseThrow().json());
-      writer.write(CONFIG_FILE, json);
+              .writeValueAsBytes(config.get().json());
+      writer.write(MergeInputs.CONFIG_FILE, json);
     }
   }
 

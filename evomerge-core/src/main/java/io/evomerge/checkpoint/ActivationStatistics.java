@@ -213,9 +213,9 @@ public final class ActivationStatistics implements AutoCloseable {
     }
   }
 
-  /** Returns the SHA-256 of the file, lower-case hex, computed once on first use. */
-  public String sha256() {
-    return file.sha256();
+  /** Returns a reference to the file; its digest is computed once, on first use. */
+  public CheckpointRef ref() {
+    return file.ref();
   }
 
   /** Closes the file; idempotent. */

@@ -57,9 +57,8 @@ final class AdaptedCheckpoint implements Checkpoint {
   }
 
   @Override
-  public CheckpointRef ref() {
-    String path = folder.toString().replace('\\', '/');
-    return new CheckpointRef(name(), base.ref().location(), Optional.of(path), sha256());
+  public Optional<Path> adapter() {
+    return Optional.of(folder);
   }
 
   @Override

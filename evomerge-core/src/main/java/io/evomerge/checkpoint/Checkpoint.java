@@ -30,9 +30,18 @@ public interface Checkpoint extends AutoCloseable {
    */
   String sha256();
 
+  /** Returns the folder of the LoRA adapter that is applied, if there is one. */
+  default Optional<Path> adapter() {
+    return Optional.empty();
+  }
+
   /** Returns the reference by which recipes name this checkpoint. */
   default CheckpointRef ref() {
-    return new CheckpointRef(name(), location().toString().replace('\\', '/'), sha256());
+    return new CheckpointRef(
+        name(),
+        location().toString().replace('\\', '/'),
+        adapter().map(folder -> folder.toString().replace('\\', '/')),
+        sha256());
   }
 
   /** Returns the tensors by name, in the order of their names. */

@@ -1,5 +1,6 @@
 package io.evomerge.checkpoint;
 
+import io.evomerge.checkpoint.TensorRole.Part;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorInfo;
 import java.util.ArrayList;
@@ -9,6 +10,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -197,8 +199,8 @@ final class Comparison {
   }
 
   private void compareTensors(List<String> found, Set<String> explained) {
-    Map<String, TensorInfo> ours = reference.tensors();
-    Map<String, TensorInfo> theirs = other.tensors();
+    Map<String, TensorInfo> ours = compared(reference);
+    Map<String, TensorInfo> theirs = compared(other);
     List<String> shapes = new ArrayList<>();
     List<String> dtypes = new ArrayList<>();
     for (TensorInfo wanted : ours.values()) {
@@ -222,6 +224,14 @@ final class Comparison {
     add(found, "extra tensors: only " + otherName + " has ", quoted(extra), tiedHint());
     add(found, "other shapes: " + pair, shapes, "");
     add(found, "other element types: " + pair, dtypes, dtypeHint(dtypes));
+  }
+
+  private Map<String, TensorInfo> compared(Checkpoint model) {
+    Map<String, TensorInfo> tensors = new TreeMap<>(model.tensors());
+    if (options.otherLayers()) {
+      tensors.keySet().removeIf(name -> model.layout().role(name).part() == Part.LAYER);
+    }
+    return tensors;
   }
 
   private boolean mayMix(DType a, DType b) {

@@ -6,12 +6,14 @@ package io.evomerge.checkpoint;
  * @param mixedDtypes whether the floating-point types of a tensor may differ
  * @param otherVocabularies whether tokens, and with them the number of rows of embeddings and head,
  *     may differ
+ * @param otherLayers whether the transformer blocks may differ, in number and in tensors
  */
-public record MergeableOptions(boolean mixedDtypes, boolean otherVocabularies) {
+public record MergeableOptions(
+    boolean mixedDtypes, boolean otherVocabularies, boolean otherLayers) {
 
   /** In nothing. */
   public static MergeableOptions strict() {
-    return new MergeableOptions(false, false);
+    return new MergeableOptions(false, false, false);
   }
 
   /**
@@ -20,7 +22,7 @@ public record MergeableOptions(boolean mixedDtypes, boolean otherVocabularies) {
    * @param allow whether they may differ
    */
   public MergeableOptions withMixedDtypes(boolean allow) {
-    return new MergeableOptions(allow, otherVocabularies);
+    return new MergeableOptions(allow, otherVocabularies, otherLayers);
   }
 
   /**
@@ -29,6 +31,15 @@ public record MergeableOptions(boolean mixedDtypes, boolean otherVocabularies) {
    * @param allow whether they may differ
    */
   public MergeableOptions withOtherVocabularies(boolean allow) {
-    return new MergeableOptions(mixedDtypes, allow);
+    return new MergeableOptions(mixedDtypes, allow, otherLayers);
+  }
+
+  /**
+   * Returns the same, with or without different transformer blocks.
+   *
+   * @param allow whether they may differ
+   */
+  public MergeableOptions withOtherLayers(boolean allow) {
+    return new MergeableOptions(mixedDtypes, otherVocabularies, allow);
   }
 }

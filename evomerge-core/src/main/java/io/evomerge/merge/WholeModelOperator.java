@@ -22,7 +22,7 @@ public interface WholeModelOperator extends MergeOperator {
    *
    * @param tensors one task per tensor that will be merged, in any order, with names of their own,
    *     the same sources and, where there is a base, the same base; none of them has a survey
-   * @return an immutable value that is safe for concurrent use
+   * @return an immutable value with {@code equals} and {@code hashCode}, safe for concurrent use
    * @throws io.evomerge.exception.MergeException if the operator could not merge one of the tensors
    *     or its parameters contradict those of another; the message names the tensor
    */
@@ -30,7 +30,8 @@ public interface WholeModelOperator extends MergeOperator {
 
   /**
    * What an operator found out about a whole model. Its implementation is the operator's own
-   * business; others only hand it on.
+   * business; others only hand it on, and compare: tasks with equal inputs, parameters and surveys
+   * have equal results.
    */
   interface Survey {}
 }

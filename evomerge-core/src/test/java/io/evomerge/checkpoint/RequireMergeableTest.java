@@ -186,7 +186,7 @@ class RequireMergeableTest {
               s.put("model.norm.weight", List.of(5L));
             },
             c -> {});
-    MergeableOptions options = new MergeableOptions(true, true);
+    MergeableOptions options = new MergeableOptions(true, true, false);
     assertThatThrownBy(() -> Checkpoints.requireMergeable(base, List.of(other), options))
         .isInstanceOf(IncompatibleCheckpointsException.class)
         .hasMessageContaining("'model.embed_tokens.weight' [13, 5] against [12, 4]")

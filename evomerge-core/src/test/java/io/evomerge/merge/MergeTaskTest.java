@@ -38,10 +38,28 @@ class MergeTaskTest {
     MergeTask task = MergeTask.builder(INFO).source("a", VIEW).build();
     assertThat(task.semantics()).isEqualTo(Semantics.PAPER);
     assertThat(task.base()).isEmpty();
+    assertThat(task.survey()).isEmpty();
+    assertThat(task.statistics(0)).isEmpty();
     assertThat(task.isEmbedding()).isFalse();
     assertThat(task.parameters().asMap()).isEmpty();
     assertThat(task.blockLength()).isEqualTo(TensorMerge.DEFAULT_BLOCK_LENGTH);
     assertThat(task.sourceNames()).containsExactly("a");
+  }
+
+  @Test
+  void surveyAndStatisticsAreHandedOn() {
+    WholeModelOperator.Survey survey = new WholeModelOperator.Survey() {};
+    TensorView matrix = Arrays32.view(1, 2);
+    MergeTask task =
+        MergeTask.builder(INFO)
+            .source("a", VIEW)
+            .source("b", VIEW)
+            .statistics("b", matrix)
+            .survey(survey)
+            .build();
+    assertThat(task.survey()).containsSame(survey);
+    assertThat(task.statistics(0)).isEmpty();
+    assertThat(task.statistics(1)).containsSame(matrix);
   }
 
   @Test

@@ -269,7 +269,7 @@ class RegMeanTest {
   }
 
   @Test
-  void noResultDependsOnTheOrderOfWorkOrTheCache() {
+  void noResultDependsOnThreadsTheOrderOfWorkOrTheCache() {
     TestSeeds.check(
         "regmean, one result",
         8,
@@ -285,10 +285,12 @@ class RegMeanTest {
                   work.accept(i);
                 }
               };
-          for (int i = 0; i < 3; i++) {
-            MergeTask task =
-                problem.task(given).cache(cache).blockLength(7).threads(backwards).build();
-            assertThat(Arrays32.merge(REGMEAN, task)).isEqualTo(expected);
+          try (PooledFor pool = new PooledFor()) {
+            for (ParallelFor threads : List.of(backwards, pool, ParallelFor.sequential())) {
+              MergeTask task =
+                  problem.task(given).cache(cache).blockLength(7).threads(threads).build();
+              assertThat(Arrays32.merge(REGMEAN, task)).isEqualTo(expected);
+            }
           }
         });
   }

@@ -94,6 +94,31 @@ class TiesGlobalTest {
   }
 
   @Test
+  void tensorsOfSeveralStripesAreCutAtTheSameElementByAnyNumberOfThreads() {
+    Random random = TestSeeds.random("ties_global stripes", 0);
+    Model model = new Model(1);
+    for (String name : List.of("small", "large")) {
+      float[] base = new float[name.equals("large") ? 300_000 : 1_000];
+      float[] source = new float[base.length];
+      for (int i = 0; i < source.length; i++) {
+        source[i] = random.nextInt(7) - 3;
+      }
+      model.put(name, base, source);
+    }
+    for (double density : new double[] {0.1, 0.4, 0.7}) {
+      Given given = with("weight", 1).and("density", density);
+      Map<String, float[]> expected = model.sorted(density);
+      try (PooledFor pool = new PooledFor()) {
+        for (ParallelFor threads : List.of(ParallelFor.sequential(), backwards(), pool)) {
+          Map<String, float[]> merged =
+              model.merge(model.builders(given, MergeCache.none(), 4096, threads));
+          expected.forEach((name, values) -> assertThat(merged.get(name)).isEqualTo(values));
+        }
+      }
+    }
+  }
+
+  @Test
   void noResultDependsOnOrderThreadsBlocksOrCache() {
     TestSeeds.check(
         "ties_global, one result",
@@ -204,6 +229,21 @@ class TiesGlobalTest {
   }
 
   @Test
+  void surveysAreEqualIfTheyMeanTheSame() {
+    Model model = randomModel(TestSeeds.random("ties_global surveys", 0), 2);
+    Given given = with("weight", 1).and("density", 0.5, 0.3);
+    Survey survey = survey(model, given);
+    assertThat(survey(model, given.and("weight", 0.2).and("lambda", 3)))
+        .isEqualTo(survey)
+        .hasSameHashCodeAs(survey);
+    assertThat(survey(model, given.and("density", 0.5, 0.4))).isNotEqualTo(survey);
+  }
+
+  private static Survey survey(Model model, Given given) {
+    return OPERATOR.survey(model.tasks(given, MergeCache.none(), 100, ParallelFor.sequential()));
+  }
+
+  @Test
   void aTaskWithoutSurveyIsRefused() {
     Model model = new Model(1);
     model.put("a", new float[1], new float[] {1});
@@ -291,6 +331,21 @@ class TiesGlobalTest {
     assertThatThrownBy(() -> OPERATOR.survey(List.of(task, task)))
         .isInstanceOf(MergeException.class)
         .hasMessageContaining("twice");
+  }
+
+  @Test
+  void parametersThatDoNotFitAreRefusedByTheSurvey() {
+    Model model = new Model(3);
+    model.put("a", new float[1], new float[1], new float[1], new float[1]);
+    for (Given given :
+        List.of(
+            with("density", 1),
+            with("weight", 1).and("density", 0.5, 0.5),
+            with("weight", 1).and("density", -1))) {
+      assertThatThrownBy(() -> survey(model, given))
+          .isInstanceOf(MergeException.class)
+          .hasMessageContaining("'a', ties_global: parameter");
+    }
   }
 
   @Test

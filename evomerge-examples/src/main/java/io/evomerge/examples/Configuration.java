@@ -1,5 +1,6 @@
 package io.evomerge.examples;
 
+import io.evomerge.candidate.MergekitRecipes;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
 import io.evomerge.recipe.mergekit.MergekitConfig;
@@ -45,7 +46,7 @@ final class Configuration {
     config.warnings().forEach(warning -> notes.println("note: " + warning));
     Path folder = file.toAbsolutePath().normalize().getParent();
     ModelLocations where = ModelLocations.asWritten().configFolder(folder).hubCache(hubCache());
-    return config.toRecipe(models == null ? where : where.modelsFolder(models));
+    return MergekitRecipes.compile(config, models == null ? where : where.modelsFolder(models));
   }
 
   private static Path hubCache() {

@@ -1,8 +1,5 @@
 package io.evomerge.recipe.mergekit;
 
-import io.evomerge.checkpoint.Checkpoint;
-import io.evomerge.checkpoint.CheckpointRef;
-import io.evomerge.checkpoint.Checkpoints;
 import io.evomerge.exception.RecipeException;
 import io.evomerge.recipe.MergeRecipe;
 import java.io.IOException;
@@ -33,14 +30,7 @@ import java.util.function.Function;
  * slices, {@code override_architecture}, tokenizers of models outside the merge, merge methods that
  * this library does not have.
  *
- * <pre>
- * MergekitConfig config = MergekitConfig.read(file);
- * ModelLocations where = ModelLocations.asWritten().configFolder(file.getParent());
- * Map&lt;ModelReference, ModelLocations.Location&gt; found =
- *     where.findAll(config.referencedModels());
- * ... // open them
- * MergeRecipe recipe = config.toRecipe(reference -&gt; ReferencedModel.of(ref, layout));
- * </pre>
+ * <p>{@code MergekitRecipes}, two floors up, finds and opens the models of a configuration.
  */
 public final class MergekitConfig {
 
@@ -128,42 +118,6 @@ public final class MergekitConfig {
     Map<ModelReference, ReferencedModel> known = new LinkedHashMap<>();
     referencedModels().forEach(reference -> known.put(reference, models.apply(reference)));
     return new RecipeCompiler(document, known).compile();
-  }
-
-  /**
-   * Finds the models, reads their headers and compiles the recipe that this configuration is for
-   * them, as {@link #toRecipe(Function)}.
-   *
-   * @param locations where to look for the models
-   * @throws IOException if a model cannot be read
-   * @throws RecipeException listing every mistake: models that are not there, what does not fit
-   *     them
-   * @throws io.evomerge.exception.CheckpointException if a model is not what its format demands
-   */
-  public MergeRecipe toRecipe(ModelLocations locations) throws IOException {
-    Map<ModelReference, ModelLocations.Location> found = locations.findAll(referencedModels());
-    Map<ModelReference, ReferencedModel> models = new LinkedHashMap<>();
-    for (Map.Entry<ModelReference, ModelLocations.Location> entry : found.entrySet()) {
-      models.put(entry.getKey(), read(entry.getKey(), entry.getValue()));
-    }
-    return toRecipe(models::get);
-  }
-
-  private static ReferencedModel read(ModelReference reference, ModelLocations.Location location)
-      throws IOException {
-    CheckpointRef ref =
-        new CheckpointRef(
-            reference.shortName(),
-            slashes(location.model()),
-            location.adapter().map(MergekitConfig::slashes),
-            "");
-    try (Checkpoint model = Checkpoints.open(ref)) {
-      return new ReferencedModel(ref, model.layout(), OwnChatTemplate.of(model));
-    }
-  }
-
-  private static String slashes(Path path) {
-    return path.toString().replace('\\', '/');
   }
 
   @Override

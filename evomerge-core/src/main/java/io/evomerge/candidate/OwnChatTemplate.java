@@ -1,4 +1,4 @@
-package io.evomerge.recipe.mergekit;
+package io.evomerge.candidate;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
