@@ -43,6 +43,22 @@ record ConfigDocument(
     warnings = List.copyOf(warnings);
   }
 
+  ConfigDocument withWarnings(List<String> all) {
+    return new ConfigDocument(
+        method,
+        name,
+        base,
+        slices,
+        whole,
+        moduleParameters,
+        parameters,
+        dtype,
+        tokenizer,
+        chatTemplate,
+        chatTemplateLine,
+        all);
+  }
+
   /** One model in a slice; the range is empty for all layers. */
   record Source(
       ModelReference model, Optional<Range> range, Map<String, Setting> parameters, int line) {}

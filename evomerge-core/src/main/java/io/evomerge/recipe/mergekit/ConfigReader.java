@@ -14,6 +14,7 @@ import io.evomerge.recipe.mergekit.ConfigDocument.Tokenizer;
 import io.evomerge.tensor.DType;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -65,9 +66,16 @@ final class ConfigReader {
     ConfigReader reader = new ConfigReader();
     Optional<ConfigDocument> document = reader.document(root);
     if (!reader.problems.isEmpty() || document.isEmpty()) {
+      reader.problems.sort(Comparator.comparing(ConfigReader::line));
       throw new RecipeException("mergekit configuration: " + String.join("; ", reader.problems));
     }
     return document.get();
+  }
+
+  private static int line(String problem) {
+    return problem.startsWith("line ")
+        ? Integer.parseInt(problem.substring("line ".length(), problem.indexOf(':')))
+        : 0;
   }
 
   private Optional<ConfigDocument> document(TextNode root) {
@@ -133,9 +141,9 @@ final class ConfigReader {
             tokenizer,
             text(root, "chat_template"),
             template.map(node -> node.line).orElse(0),
-            new ArrayList<>(warnings));
+            List.of());
     checkModels(root, document);
-    return Optional.of(document);
+    return Optional.of(document.withWarnings(new ArrayList<>(warnings)));
   }
 
   private Optional<MergeMethod> method(TextNode root, String name) {

@@ -120,7 +120,8 @@ public final class ModelLocations {
       modelsFolder.ifPresent(
           folder -> {
             tried.add(folder.resolve(path).normalize());
-            tried.add(folder.resolve(Path.of(path).normalize().getFileName()));
+            Path name = Path.of(path).normalize().getFileName();
+            tried.add(name == null ? folder : folder.resolve(name));
           });
     } catch (InvalidPathException e) {
       problems.add("model '" + path + "': " + e.getMessage());

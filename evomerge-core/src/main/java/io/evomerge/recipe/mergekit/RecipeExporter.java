@@ -29,6 +29,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 /** Writes a recipe as a configuration, or says everything that keeps it from being one. */
 final class RecipeExporter {
@@ -227,6 +228,9 @@ final class RecipeExporter {
                 + (method.minSources() == method.maxSources() ? " exactly " : " at least ")
                 + method.minSources());
       }
+      if (method.base() == Base.NONE && slice.stream().anyMatch(p -> p.index() < 0)) {
+        reasons.add(where + " names the base, which " + method.name() + " does not merge");
+      }
       if (slice.stream().map(p -> p.end() - p.first()).distinct().count() > 1) {
         reasons.add(where + ": the models have different numbers of layers");
       }
@@ -335,8 +339,7 @@ final class RecipeExporter {
     return given && missing.isEmpty() ? Optional.of(rows) : Optional.empty();
   }
 
-  private static java.util.function.Supplier<Optional<ParameterValue>> keep(
-      Optional<ParameterValue> value) {
+  private static Supplier<Optional<ParameterValue>> keep(Optional<ParameterValue> value) {
     return () -> value;
   }
 

@@ -3,7 +3,6 @@ package io.evomerge.recipe.mergekit;
 import io.evomerge.recipe.mergekit.Setting.Condition;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -89,61 +88,65 @@ final class SettingFinder {
         row[cell.offset()] = cell.value();
       }
     }
-    Map<List<Double>, Set<String>> groups = new LinkedHashMap<>();
+    if (rows.isEmpty()) {
+      return List.of(new Condition(Optional.empty(), List.of(cells.get(0).value())));
+    }
+    Map<List<Double>, Integer> counts = new LinkedHashMap<>();
+    Map<String, List<Double>> open = new LinkedHashMap<>();
     rows.forEach(
-        (suffix, row) ->
-            groups.computeIfAbsent(List.of(row), r -> new LinkedHashSet<>()).add(suffix));
-    List<Map.Entry<List<Double>, Set<String>>> order = new ArrayList<>(groups.entrySet());
-    order.sort(Comparator.comparing(group -> group.getValue().size()));
+        (suffix, row) -> {
+          open.put(suffix, List.of(row));
+          counts.merge(List.of(row), 1, Integer::sum);
+        });
+    List<Double> frequent =
+        counts.entrySet().stream()
+            .reduce((x, y) -> y.getValue() > x.getValue() ? y : x)
+            .orElseThrow()
+            .getKey();
     List<Condition> conditions = new ArrayList<>();
-    for (int i = 0; i < order.size(); i++) {
-      List<Double> points = points(order.get(i).getKey());
-      if (i == order.size() - 1) {
-        conditions.add(new Condition(Optional.empty(), points));
-      } else {
-        for (String text : texts(order.get(i).getValue(), rows.keySet())) {
-          conditions.add(new Condition(Optional.of(text), points));
+    List<Set<String>> candidates =
+        List.of(NameParts.coarse(rows.keySet()), NameParts.fine(rows.keySet()));
+    while (open.values().stream().anyMatch(row -> !row.equals(frequent))) {
+      Optional<String> text = Optional.empty();
+      // An exception with the most frequent values only if nothing else will do.
+      for (boolean exception : new boolean[] {false, true}) {
+        for (Set<String> texts : candidates) {
+          text = text.isPresent() ? text : best(texts, open, frequent, exception);
         }
       }
+      if (text.isEmpty()) {
+        // Nothing selects them alone; their full names will.
+        break;
+      }
+      String filter = text.get();
+      List<String> chosen = open.keySet().stream().filter(s -> covers(filter, s)).toList();
+      conditions.add(new Condition(text, points(open.get(chosen.get(0)))));
+      open.keySet().removeAll(chosen);
     }
+    conditions.add(new Condition(Optional.empty(), points(frequent)));
     return conditions;
   }
 
-  /** Few texts that are part of these names and of no other. */
-  private List<String> texts(Set<String> suffixes, Collection<String> all) {
-    Set<String> candidates = new LinkedHashSet<>();
-    for (String suffix : suffixes) {
-      String[] parts = suffix.split("\\.");
-      candidates.addAll(Arrays.asList(parts));
-      for (int i = 1; i < parts.length; i++) {
-        candidates.add(parts[i - 1] + "." + parts[i]);
+  /** The text that picks most of what is open, all of it with the same values. */
+  private static Optional<String> best(
+      Set<String> texts, Map<String, List<Double>> open, List<Double> frequent, boolean exception) {
+    Optional<String> best = Optional.empty();
+    int most = 0;
+    for (String text : texts) {
+      Set<List<Double>> rows = new LinkedHashSet<>();
+      int count = 0;
+      for (Map.Entry<String, List<Double>> row : open.entrySet()) {
+        if (covers(text, row.getKey())) {
+          rows.add(row.getValue());
+          count++;
+        }
+      }
+      if (rows.size() == 1 && count > most && rows.contains(frequent) == exception) {
+        best = Optional.of(text);
+        most = count;
       }
     }
-    suffixes.forEach(suffix -> candidates.add("." + suffix));
-    candidates.remove("");
-    candidates.removeIf(
-        text ->
-            cells.stream()
-                .anyMatch(
-                    cell ->
-                        cell.offset() >= 0
-                            && cell.name().contains(text)
-                            && !suffixes.contains(LayerNames.suffix(cell.name()))));
-    List<String> texts = new ArrayList<>();
-    Set<String> open = new LinkedHashSet<>(suffixes);
-    while (!open.isEmpty()) {
-      Optional<String> best =
-          candidates.stream()
-              .max(Comparator.comparing(text -> open.stream().filter(s -> covers(text, s)).count()))
-              .filter(text -> open.stream().anyMatch(s -> covers(text, s)));
-      if (best.isEmpty()) {
-        // Nothing selects them alone; the exceptions will name each.
-        return texts;
-      }
-      texts.add(best.get());
-      open.removeIf(suffix -> covers(best.get(), suffix));
-    }
-    return texts;
+    return best;
   }
 
   private static boolean covers(String text, String suffix) {
