@@ -17,6 +17,10 @@ class StandardOperatorsTest {
             "ties",
             "dare_linear",
             "dare_ties",
+            "della",
+            "della_linear",
+            "breadcrumbs",
+            "breadcrumbs_ties",
             "passthrough");
     assertThat(MergeOperators.standard())
         .allSatisfy((name, operator) -> assertThat(operator.name()).isEqualTo(name));
@@ -80,6 +84,38 @@ class StandardOperatorsTest {
     @Override
     protected MergeOperator operator() {
       return MergeOperators.dareTies();
+    }
+  }
+
+  @Nested
+  class Della extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.della();
+    }
+  }
+
+  @Nested
+  class DellaLinear extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.dellaLinear();
+    }
+  }
+
+  @Nested
+  class Breadcrumbs extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.breadcrumbs();
+    }
+  }
+
+  @Nested
+  class BreadcrumbsTies extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.breadcrumbsTies();
     }
   }
 
