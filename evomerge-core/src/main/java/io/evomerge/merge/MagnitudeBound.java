@@ -45,6 +45,9 @@ record MagnitudeBound(int before, int after, long split) {
   /** Half the width of the bracket, in standard deviations of an independent sample. */
   private static final double MARGIN = 6;
 
+  /** A magnitude is common if its share of a bracket's sample is at least 1 of so many. */
+  private static final int COMMON = 4;
+
   private static final long LEAST_COLLECTED = 1 << 16;
   private static final long MOST_COLLECTED = 1 << 23;
 
@@ -337,25 +340,35 @@ record MagnitudeBound(int before, int after, long split) {
   private record Place(int bits, long above, long equals, long[] perStripe) {}
 
   /**
-   * Where a bound almost surely lies.
+   * Where a bound almost surely lies: strictly between two magnitudes or, where these are common,
+   * at one of them.
    *
    * @param query what is asked for
-   * @param low smallest magnitude that it may have
-   * @param high largest magnitude that it may have
+   * @param low lower end
+   * @param high upper end
+   * @param closed whether the bound may lie at an end
    * @param budget how many magnitudes between the two may still be collected
    */
-  private record Bracket(Query query, int low, int high, AtomicLong budget) {
+  private record Bracket(Query query, int low, int high, boolean closed, AtomicLong budget) {
 
     static Bracket around(Query query, int[] sample, long elements) {
       double share = (double) query.above() / elements;
       double position = share * sample.length;
       double margin = MARGIN * Math.sqrt(position * (1 - share)) + SAMPLED_TOGETHER;
-      int high = (int) Math.floor(sample.length - position + margin);
-      int low = (int) Math.floor(sample.length - position - margin);
+      int first = (int) Math.max(0, Math.floor(sample.length - position - margin));
+      int end = (int) Math.min(sample.length, Math.floor(sample.length - position + margin) + 1);
+      int low = first == 0 ? 0 : sample[first];
+      int high = end == sample.length ? MAGNITUDE - 1 : sample[end - 1];
+      int atEnds = 0;
+      for (int i = first; i < end; i++) {
+        atEnds += sample[i] == low || sample[i] == high ? 1 : 0;
+      }
+      boolean closed = COMMON * atEnds > end - first;
       return new Bracket(
           query,
-          low < 0 ? 0 : sample[low],
-          high < sample.length ? sample[high] : MAGNITUDE,
+          closed ? low : low - 1,
+          closed ? high : high + 1,
+          closed,
           new AtomicLong(
               Math.min(MOST_COLLECTED, Math.max(LEAST_COLLECTED, elements / SAMPLED_TOGETHER))));
     }
@@ -376,7 +389,16 @@ record MagnitudeBound(int before, int after, long split) {
         between += tally.count;
       }
       long wanted = query.above();
-      if (wanted <= aboveHigh || wanted > fromLow) {
+      if (wanted > fromHigh && wanted <= fromHigh + between) {
+        int[] values = new int[(int) between];
+        int size = 0;
+        for (Tally tally : stripes) {
+          System.arraycopy(tally.between, 0, values, size, tally.count);
+          size += tally.count;
+        }
+        return among(values, wanted - fromHigh, stripes);
+      }
+      if (!closed || wanted <= aboveHigh || wanted > fromLow) {
         return null;
       }
       if (wanted <= fromHigh) {
@@ -386,22 +408,13 @@ record MagnitudeBound(int before, int after, long split) {
             fromHigh - aboveHigh,
             stripes.stream().mapToLong(tally -> tally.fromHigh - tally.aboveHigh).toArray());
       }
-      if (wanted > fromHigh + between) {
-        return new Place(
-            low,
-            wanted - fromHigh - between,
-            fromLow - fromHigh - between,
-            stripes.stream()
-                .mapToLong(tally -> tally.fromLow - tally.fromHigh - tally.count)
-                .toArray());
-      }
-      int[] values = new int[(int) between];
-      int size = 0;
-      for (Tally tally : stripes) {
-        System.arraycopy(tally.between, 0, values, size, tally.count);
-        size += tally.count;
-      }
-      return among(values, wanted - fromHigh, stripes);
+      return new Place(
+          low,
+          wanted - fromHigh - between,
+          fromLow - fromHigh - between,
+          stripes.stream()
+              .mapToLong(tally -> tally.fromLow - tally.fromHigh - tally.count)
+              .toArray());
     }
 
     /** Finds the n-th largest, from 1, by ever finer histograms; reorders the values. */
@@ -452,14 +465,24 @@ record MagnitudeBound(int before, int after, long split) {
     private boolean overflown;
 
     void add(Bracket bracket, float[] delta, int length, int[] scratch) {
-      aboveHigh += TaskVectorKernels.countAbove(delta, bracket.high(), length);
-      fromHigh += TaskVectorKernels.countAbove(delta, bracket.high() - 1, length);
-      fromLow += TaskVectorKernels.countAbove(delta, bracket.low() - 1, length);
-      if (overflown || bracket.high() - bracket.low() < 2) {
+      int low = bracket.low();
+      int high = bracket.high();
+      int more = 0;
+      if (bracket.closed()) {
+        aboveHigh += TaskVectorKernels.countAbove(delta, high, length);
+        fromHigh += TaskVectorKernels.countAbove(delta, high - 1, length);
+        fromLow += TaskVectorKernels.countAbove(delta, low - 1, length);
+        if (high - low > 1 && !overflown) {
+          more = (int) TaskVectorKernels.collectBetween(delta, low, high, scratch, length);
+        }
+      } else {
+        long both = TaskVectorKernels.collectBetween(delta, low, high, scratch, length);
+        fromHigh += both >>> 32;
+        more = (int) both;
+      }
+      if (more == 0 || overflown) {
         return;
       }
-      int more =
-          TaskVectorKernels.collectBetween(delta, bracket.low(), bracket.high(), scratch, length);
       if (bracket.budget().addAndGet(-more) < 0) {
         overflown = true;
         between = EMPTY;

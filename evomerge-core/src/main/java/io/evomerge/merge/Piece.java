@@ -1,5 +1,6 @@
 package io.evomerge.merge;
 
+import io.evomerge.internal.kernel.RowRanks;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -18,9 +19,41 @@ abstract class Piece {
   private static final int SEVERAL_ROWS = 4096;
 
   final BlockReader in;
+  private final int unit;
+  private final long unitOffset;
+  private @Nullable RowRanks ranker;
+  private float @Nullable [] ranks;
 
-  private Piece(BlockReader in) {
+  private Piece(BlockReader in, int unit, long unitOffset) {
     this.in = in;
+    this.unit = unit;
+    this.unitOffset = unitOffset;
+  }
+
+  /** Returns the unit of work that this is a part of. */
+  final int unit() {
+    return unit;
+  }
+
+  /** Returns how many elements of the unit come before this part. */
+  final int offsetInUnit() {
+    return Math.toIntExact(offset() - unitOffset);
+  }
+
+  /** Ranks every row of whole rows by magnitude; valid until the next call. */
+  final float[] ranks(float[] values, int rowLength) {
+    RowRanks tool = ranker;
+    float[] target = ranks;
+    if (tool == null || target == null || target.length < length()) {
+      tool = new RowRanks(rowLength);
+      target = new float[length()];
+      ranker = tool;
+      ranks = target;
+    }
+    for (int from = 0; from < length(); from += rowLength) {
+      tool.rank(values, from, target);
+    }
+    return target;
   }
 
   /** Moves to the next part of the unit of work; false behind the last one. */
@@ -59,7 +92,8 @@ abstract class Piece {
             rows.forEachGroup(
                 task,
                 (in, group, first, end) ->
-                    action.run(group, new WholeRows(in, rows.length(), together, first, end))));
+                    action.run(
+                        group, new WholeRows(in, group, rows.length(), together, first, end))));
   }
 
   /**
@@ -127,7 +161,7 @@ abstract class Piece {
     private long block;
 
     Block(BlockReader in, int stripe) {
-      super(in);
+      super(in, stripe, Stripes.offset(stripe));
       this.block = in.firstBlock(stripe) - 1;
       this.end = in.endBlock(stripe);
     }
@@ -172,8 +206,8 @@ abstract class Piece {
     private int rows;
     private float @Nullable [] base;
 
-    WholeRows(BlockReader in, int rowLength, int together, long first, long end) {
-      super(in);
+    WholeRows(BlockReader in, int group, int rowLength, int together, long first, long end) {
+      super(in, group, first * rowLength);
       this.rowLength = rowLength;
       this.together = together;
       this.row = first;

@@ -42,5 +42,10 @@ final class RandomDrop implements Sparsification {
       Kernels.keepBelow(
           piece.delta(source), piece.uniforms(source), limit, factor, out, piece.length());
     }
+
+    @Override
+    public boolean costly() {
+      return true;
+    }
   }
 }

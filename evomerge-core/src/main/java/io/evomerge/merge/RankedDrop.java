@@ -2,9 +2,9 @@ package io.evomerge.merge;
 
 import io.evomerge.genome.Semantics;
 import io.evomerge.internal.kernel.Kernels;
-import io.evomerge.internal.kernel.RowRanks;
 import io.evomerge.internal.kernel.TaskVectorKernels;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -68,8 +68,8 @@ final class RankedDrop implements Sparsification {
           task.cachedIfRoom(
                   new RanksKey(source, piece.offset(), length),
                   4L * length,
-                  () -> ranks(delta, length))
-              .orElseGet(() -> ranks(delta, length));
+                  () -> Arrays.copyOf(piece.ranks(delta, rowLength), length))
+              .orElseGet(() -> piece.ranks(delta, rowLength));
       if (scaled) {
         TaskVectorKernels.keepRankedRescaled(
             delta, uniforms, ranks, low, slope, factor, out, length);
@@ -78,13 +78,9 @@ final class RankedDrop implements Sparsification {
       }
     }
 
-    private float[] ranks(float[] delta, int length) {
-      float[] ranks = new float[length];
-      RowRanks sorter = new RowRanks(rowLength);
-      for (int from = 0; from < length; from += rowLength) {
-        sorter.rank(delta, from, ranks);
-      }
-      return ranks;
+    @Override
+    public boolean costly() {
+      return true;
     }
   }
 

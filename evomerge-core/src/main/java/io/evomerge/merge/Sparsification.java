@@ -64,6 +64,11 @@ interface Sparsification {
       return 1;
     }
 
+    /** Returns whether applying it takes more time than storing what it keeps. */
+    default boolean costly() {
+      return false;
+    }
+
     /** Returns whether it may drop an element. */
     default boolean drops() {
       return true;

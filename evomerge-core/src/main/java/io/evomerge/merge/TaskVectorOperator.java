@@ -3,7 +3,9 @@ package io.evomerge.merge;
 import io.evomerge.genome.ParameterSpec;
 import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.internal.kernel.LaneSum;
+import io.evomerge.internal.kernel.TaskVectorKernels;
 import io.evomerge.tensor.TensorSink;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -19,6 +21,9 @@ abstract class TaskVectorOperator extends CheckedOperator {
 
   /** An L1 norm below this is not worth keeping, as in mergekit. */
   private static final double SMALLEST_NORM = 1e-7;
+
+  /** What is kept is stored up to this many bits, 64 MiB, between two passes. */
+  private static final long MOST_STORED = 1L << 29;
 
   private final boolean electsSigns;
   private final Sparsification sparsification;
@@ -55,12 +60,15 @@ abstract class TaskVectorOperator extends CheckedOperator {
     double[] norms = new double[weights.length];
     Arrays.fill(norms, 1);
     if (rescale && sparsification.keepsNorm(task.semantics())) {
-      norms = new Norms(cut, filters, sparsification.byRows()).quotients();
+      Norms known = new Norms(cut, filters, sparsification.byRows());
+      norms = known.quotients();
+      filters = known.filters();
     }
     float[] factors = new float[weights.length];
     for (int s = 0; s < factors.length; s++) {
       factors[s] = (float) (weights[s] * (filters.get(s).gain() * norms[s]));
     }
+    List<Sparsification.Filter> chosen = filters;
     float lambda = (float) scalar(task, "lambda");
     boolean normalize = flag(task, "normalize");
     cut.forEach(
@@ -68,9 +76,9 @@ abstract class TaskVectorOperator extends CheckedOperator {
         (unit, piece, space) -> {
           while (piece.next()) {
             if (electsSigns) {
-              elect(piece, filters, factors, normalize ? weights : null, lambda, space);
+              elect(piece, chosen, factors, normalize ? weights : null, lambda, space);
             } else {
-              add(piece, filters, factors, normalize ? divisor(weights) : 1, lambda, space);
+              add(piece, chosen, factors, normalize ? divisor(weights) : 1, lambda, space);
             }
             sink.writeFloats(piece.offset(), space.sum, 0, piece.length());
           }
@@ -157,12 +165,56 @@ abstract class TaskVectorOperator extends CheckedOperator {
     private final Piece.Cut cut;
     private final List<Sparsification.Filter> filters;
     private final boolean byRows;
+    private final long[] @Nullable [][] packed;
     private double @Nullable [][] sums;
 
     Norms(Piece.Cut cut, List<Sparsification.Filter> filters, boolean byRows) {
       this.cut = cut;
       this.filters = filters;
       this.byRows = byRows;
+      long bits = cut.task().info().elementCount() * filters.size();
+      boolean store = bits <= MOST_STORED && filters.stream().anyMatch(f -> f.costly());
+      this.packed = store ? new long[filters.size()][cut.units()][] : null;
+    }
+
+    /** Returns the filters, those that are costly as a record of what they kept. */
+    List<Sparsification.Filter> filters() {
+      long[][][] stored = packed;
+      if (stored == null) {
+        return filters;
+      }
+      List<Sparsification.Filter> result = new ArrayList<>(filters);
+      for (int s = 0; s < stored.length; s++) {
+        if (filters.get(s).costly()) {
+          long[][] words = stored[s];
+          result.set(
+              s,
+              (piece, source, factor, out) ->
+                  TaskVectorKernels.keepPacked(
+                      piece.delta(source),
+                      words[piece.unit()],
+                      piece.offsetInUnit(),
+                      factor,
+                      out,
+                      piece.length()));
+        }
+      }
+      return result;
+    }
+
+    private void store(Piece piece, int source, float[] kept) {
+      long[][][] stored = packed;
+      if (stored != null && filters.get(source).costly()) {
+        int end = piece.offsetInUnit() + piece.length();
+        int words = (end + 63) / 64;
+        long[] known = stored[source][piece.unit()];
+        if (known == null || known.length < words) {
+          int room = Math.max(words, known == null ? 0 : 2 * known.length);
+          known = known == null ? new long[room] : Arrays.copyOf(known, room);
+          stored[source][piece.unit()] = known;
+        }
+        TaskVectorKernels.packNonzero(kept, known, piece.offsetInUnit(), piece.length());
+      }
     }
 
     /** Returns norm before divided by norm after, 1 where nothing drops or is left. */
@@ -206,6 +258,7 @@ abstract class TaskVectorOperator extends CheckedOperator {
                     }
                     filters.get(s).apply(piece, s, 1f, kept);
                     lanes[sources + s].addMagnitudes(kept, piece.length());
+                    store(piece, s, kept);
                   }
                 }
                 return Arrays.stream(lanes).mapToDouble(LaneSum::sum).toArray();

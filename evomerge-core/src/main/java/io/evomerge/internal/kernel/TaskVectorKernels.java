@@ -104,22 +104,74 @@ public final class TaskVectorKernels {
   }
 
   /**
-   * Collects the bits of the magnitudes that lie strictly between two limits, in order.
+   * Collects the bits of the magnitudes that lie strictly between two limits, in order, and counts
+   * those that are not below the upper one.
    *
    * @param x finite elements
-   * @param low float32 bits of the lower limit
+   * @param low float32 bits of the lower limit; -1 is below all
    * @param high float32 bits of the upper limit
    * @param out takes the bits; as long as {@code x}
    * @param length number of elements
-   * @return how many there are
+   * @return how many were collected, plus 2^32 times how many are not below the upper limit
    */
-  public static int collectBetween(float[] x, int low, int high, int[] out, int length) {
+  public static long collectBetween(float[] x, int low, int high, int[] out, int length) {
     int count = 0;
+    int below = 0;
     for (int i = 0; i < length; i++) {
       int magnitude = Float.floatToRawIntBits(x[i]) & MAGNITUDE;
+      int underHigh = (magnitude - high) >>> 31;
       out[count] = magnitude;
-      count += ((low - magnitude) & (magnitude - high)) >>> 31;
+      below += underHigh;
+      count += underHigh & ((low - magnitude) >>> 31);
     }
-    return count;
+    return (long) (length - below) << 32 | count;
+  }
+
+  /**
+   * Sets a bit where an element is not 0.
+   *
+   * @param x the elements
+   * @param words bits that are 0; bit {@code b} is bit {@code b mod 64} of word {@code b / 64}
+   * @param from bit of the first element
+   * @param length number of elements
+   */
+  public static void packNonzero(float[] x, long[] words, int from, int length) {
+    int i = 0;
+    while (i < length) {
+      int bit = from + i & 63;
+      int end = Math.min(length, i + 64 - bit);
+      long word = 0;
+      for (int j = i; j < end; j++) {
+        word |= (long) (-(Float.floatToRawIntBits(x[j]) & MAGNITUDE) >>> 31) << bit + j - i;
+      }
+      words[from + i >>> 6] |= word;
+      i = end;
+    }
+  }
+
+  /**
+   * {@code out = factor * x} where a bit is set, 0 elsewhere.
+   *
+   * @param x the elements
+   * @param words as {@link #packNonzero} leaves them
+   * @param from bit of the first element
+   * @param factor of the elements kept
+   * @param out overwritten
+   * @param length number of elements
+   */
+  public static void keepPacked(
+      float[] x, long[] words, int from, float factor, float[] out, int length) {
+    int i = 0;
+    while (i < length) {
+      int bit = from + i & 63;
+      int end = Math.min(length, i + 64 - bit);
+      long word = words[from + i >>> 6] >>> bit;
+      for (int j = i; j < end; j++) {
+        int kept = -(int) (word & 1);
+        out[j] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * x[j]) & kept);
+        word >>>= 1;
+      }
+      i = end;
+    }
   }
 }
