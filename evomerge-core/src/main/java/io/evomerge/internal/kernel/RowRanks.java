@@ -3,24 +3,31 @@ package io.evomerge.internal.kernel;
 import java.util.Arrays;
 
 /**
- * Ranks the elements of a row by magnitude: one counting sort by the upper bits, then insertion
- * sorts of what shares them. Not safe for concurrent use.
+ * Ranks the elements of a row by magnitude: a radix sort by the bits that tell almost all elements
+ * apart, then an insertion sort of what is nearly sorted. Not safe for concurrent use.
+ *
+ * <p>Buckets with a sort each cost twice as much: their sizes cannot be predicted.
  */
 public final class RowRanks {
 
   private static final int MAGNITUDE = 0x7FFFFFFF;
-  private static final int INDEX = 0x7FFFFFFF;
 
-  /** Magnitudes down to 2^-8 of the largest are told apart by their upper bits. */
-  private static final int OCTAVES_LOG = 3;
+  /** Magnitudes down to 2^-8 of the largest are told apart: 3 bits of exponent, 23 of fraction. */
+  private static final int BITS = 26;
 
-  private static final int FRACTION_BITS = 23;
-  private static final int MOST_BUCKETS_LOG = 13;
-  private static final int LONGEST_INSERTION = 40;
+  private static final int MOST_UPPER_BITS = 12;
+  private static final int MOST_LOWER_BITS = 11;
+
+  /** Moves per element after which an insertion sort gives up. */
+  private static final long MOST_MOVES = 16;
 
   private final int length;
-  private final int bucketsLog;
-  private final int[] starts;
+  private final int upperShift;
+  private final int lowerShift;
+  private final int[] upperStarts;
+  private final int[] lowerStarts;
+  private final int[] bits;
+  private final long[] halfSorted;
   private final long[] keys;
 
   /**
@@ -30,9 +37,16 @@ public final class RowRanks {
    */
   public RowRanks(int length) {
     this.length = length;
-    int log = 32 - Integer.numberOfLeadingZeros(Math.max(1, length - 1));
-    this.bucketsLog = Math.max(OCTAVES_LOG, Math.min(MOST_BUCKETS_LOG, log));
-    this.starts = new int[(1 << bucketsLog) + 2];
+    int log = Math.max(1, 32 - Integer.numberOfLeadingZeros(Math.max(1, length - 1)));
+    int upperBits = Math.min(MOST_UPPER_BITS, log);
+    int lowerBits = Math.min(MOST_LOWER_BITS, log);
+    this.upperShift = BITS - upperBits;
+    this.lowerShift = upperShift - lowerBits;
+    // One more for zeros, of which there may be very many.
+    this.upperStarts = new int[(1 << upperBits) + 1];
+    this.lowerStarts = new int[1 << lowerBits];
+    this.bits = new int[length];
+    this.halfSorted = new long[length];
     this.keys = new long[length];
   }
 
@@ -45,57 +59,67 @@ public final class RowRanks {
    */
   public void rank(float[] x, int from, float[] ranks) {
     int largest = 0;
-    for (int i = from; i < from + length; i++) {
-      largest = Math.max(largest, Float.floatToRawIntBits(x[i]) & MAGNITUDE);
-    }
-    int shift = FRACTION_BITS + OCTAVES_LOG - bucketsLog;
-    int low = Math.max(0, largest - (1 << FRACTION_BITS + OCTAVES_LOG) + 1);
-    // Bucket 0 is for zeros, of which there may be very many.
-    Arrays.fill(starts, 0);
-    for (int i = from; i < from + length; i++) {
-      starts[bucket(Float.floatToRawIntBits(x[i]) & MAGNITUDE, low, shift)]++;
-    }
-    int sum = 0;
-    for (int b = 0; b < starts.length; b++) {
-      int count = starts[b];
-      starts[b] = sum;
-      sum += count;
-    }
     for (int i = 0; i < length; i++) {
       int magnitude = Float.floatToRawIntBits(x[from + i]) & MAGNITUDE;
-      keys[starts[bucket(magnitude, low, shift)]++] = (long) magnitude << 32 | i;
+      bits[i] = magnitude;
+      largest = Math.max(largest, magnitude);
     }
-    // Now a bucket's start is its end.
-    int start = starts[0];
-    for (int b = 1; b < starts.length; b++) {
-      int end = starts[b];
-      if (end - start > 1) {
-        sort(start, end);
-      }
-      start = end;
+    int low = Math.max(0, largest - (1 << BITS) + 1);
+    Arrays.fill(upperStarts, 0);
+    Arrays.fill(lowerStarts, 0);
+    for (int i = 0; i < length; i++) {
+      upperStarts[upper(bits[i], low)]++;
+      lowerStarts[lower(bits[i], low)]++;
     }
+    toStarts(upperStarts);
+    toStarts(lowerStarts);
+    for (int i = 0; i < length; i++) {
+      halfSorted[lowerStarts[lower(bits[i], low)]++] = (long) bits[i] << 32 | i;
+    }
+    for (int i = 0; i < length; i++) {
+      long key = halfSorted[i];
+      keys[upperStarts[upper((int) (key >>> 32), low)]++] = key;
+    }
+    finish();
     for (int rank = 0; rank < length; rank++) {
-      ranks[from + ((int) keys[rank] & INDEX)] = rank;
+      ranks[from + (int) keys[rank]] = rank;
     }
   }
 
-  private static int bucket(int magnitude, int low, int shift) {
-    return (Math.max(magnitude, low) - low >> shift) + (-magnitude >>> 31);
+  private int upper(int magnitude, int low) {
+    return (Math.max(magnitude, low) - low >> upperShift) + (-magnitude >>> 31);
   }
 
-  private void sort(int start, int end) {
-    if (end - start > LONGEST_INSERTION) {
-      Arrays.sort(keys, start, end);
-      return;
+  private int lower(int magnitude, int low) {
+    return Math.max(magnitude, low) - low >> lowerShift & lowerStarts.length - 1;
+  }
+
+  private static void toStarts(int[] counts) {
+    int sum = 0;
+    for (int i = 0; i < counts.length; i++) {
+      int count = counts[i];
+      counts[i] = sum;
+      sum += count;
     }
-    for (int i = start + 1; i < end; i++) {
+  }
+
+  private void finish() {
+    long moves = MOST_MOVES * length;
+    for (int i = 1; i < length; i++) {
       long key = keys[i];
-      int j = i;
-      while (j > start && keys[j - 1] > key) {
-        keys[j] = keys[j - 1];
-        j--;
+      if (keys[i - 1] > key) {
+        int j = i;
+        while (j > 0 && keys[j - 1] > key) {
+          keys[j] = keys[j - 1];
+          j--;
+        }
+        keys[j] = key;
+        moves -= i - j;
+        if (moves < 0) {
+          Arrays.sort(keys);
+          return;
+        }
       }
-      keys[j] = key;
     }
   }
 }
