@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongUnaryOperator;
+import java.util.function.ToLongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -375,46 +376,41 @@ record MagnitudeBound(int before, int after, long split) {
 
     /** Returns null if the bound does not lie where it should. */
     @Nullable Place place(List<Tally> stripes) {
-      long aboveHigh = 0;
       long fromHigh = 0;
-      long fromLow = 0;
+      long atHigh = 0;
+      long atLow = 0;
       long between = 0;
       for (Tally tally : stripes) {
         if (tally.overflown) {
           return null;
         }
-        aboveHigh += tally.aboveHigh;
         fromHigh += tally.fromHigh;
-        fromLow += tally.fromLow;
+        atHigh += tally.atHigh;
+        atLow += tally.atLow;
         between += tally.count;
       }
-      long wanted = query.above();
-      if (wanted > fromHigh && wanted <= fromHigh + between) {
-        int[] values = new int[(int) between];
-        int size = 0;
-        for (Tally tally : stripes) {
-          System.arraycopy(tally.between, 0, values, size, tally.count);
-          size += tally.count;
-        }
-        return among(values, wanted - fromHigh, stripes);
-      }
-      if (!closed || wanted <= aboveHigh || wanted > fromLow) {
+      long wanted = query.above() - (fromHigh - atHigh);
+      if (wanted <= 0 || wanted > atHigh + between + atLow) {
         return null;
       }
-      if (wanted <= fromHigh) {
-        return new Place(
-            high,
-            wanted - aboveHigh,
-            fromHigh - aboveHigh,
-            stripes.stream().mapToLong(tally -> tally.fromHigh - tally.aboveHigh).toArray());
+      if (wanted <= atHigh) {
+        return new Place(high, wanted, atHigh, perStripe(stripes, tally -> tally.atHigh));
       }
-      return new Place(
-          low,
-          wanted - fromHigh - between,
-          fromLow - fromHigh - between,
-          stripes.stream()
-              .mapToLong(tally -> tally.fromLow - tally.fromHigh - tally.count)
-              .toArray());
+      wanted -= atHigh;
+      if (wanted > between) {
+        return new Place(low, wanted - between, atLow, perStripe(stripes, tally -> tally.atLow));
+      }
+      int[] values = new int[(int) between];
+      int size = 0;
+      for (Tally tally : stripes) {
+        System.arraycopy(tally.between, 0, values, size, tally.count);
+        size += tally.count;
+      }
+      return among(values, wanted, stripes);
+    }
+
+    private static long[] perStripe(List<Tally> stripes, ToLongFunction<Tally> count) {
+      return stripes.stream().mapToLong(count).toArray();
     }
 
     /** Finds the n-th largest, from 1, by ever finer histograms; reorders the values. */
@@ -435,10 +431,7 @@ record MagnitudeBound(int before, int after, long split) {
         if (shift == 0) {
           int bits = lowest + bucket;
           return new Place(
-              bits,
-              wanted,
-              counts[bucket],
-              stripes.stream().mapToLong(tally -> tally.countBetween(bits)).toArray());
+              bits, wanted, counts[bucket], perStripe(stripes, tally -> tally.countBetween(bits)));
         }
         int left = 0;
         for (int i = 0; i < size; i++) {
@@ -457,9 +450,9 @@ record MagnitudeBound(int before, int after, long split) {
   private static final class Tally {
     private static final int[] EMPTY = new int[0];
 
-    private long aboveHigh;
     private long fromHigh;
-    private long fromLow;
+    private long atHigh;
+    private long atLow;
     private int[] between = EMPTY;
     private int count;
     private boolean overflown;
@@ -468,17 +461,16 @@ record MagnitudeBound(int before, int after, long split) {
       int low = bracket.low();
       int high = bracket.high();
       int more = 0;
-      if (bracket.closed()) {
-        aboveHigh += TaskVectorKernels.countAbove(delta, high, length);
-        fromHigh += TaskVectorKernels.countAbove(delta, high - 1, length);
-        fromLow += TaskVectorKernels.countAbove(delta, low - 1, length);
-        if (high - low > 1 && !overflown) {
-          more = (int) TaskVectorKernels.collectBetween(delta, low, high, scratch, length);
-        }
-      } else {
+      if (high - low > 1) {
         long both = TaskVectorKernels.collectBetween(delta, low, high, scratch, length);
         fromHigh += both >>> 32;
         more = (int) both;
+      } else {
+        fromHigh += high == 0 ? length : TaskVectorKernels.countAbove(delta, high - 1, length);
+      }
+      if (bracket.closed()) {
+        atHigh += Kernels.countMagnitude(delta, high, length);
+        atLow += low == high ? 0 : Kernels.countMagnitude(delta, low, length);
       }
       if (more == 0 || overflown) {
         return;
