@@ -28,7 +28,7 @@ class TaskVectorSelectionTest {
   void tiesAndBreadcrumbsSelectWhatSortingSelects() {
     for (int trial = 0; trial < 120; trial++) {
       Random random = TestSeeds.random("selection by magnitude", trial);
-      int length = 1 + random.nextInt(trial % 10 == 0 ? 300_000 : 3_000);
+      int length = 1 + random.nextInt(trial % 20 == 0 ? 300_000 : 3_000);
       float[] x = numbers(random, length);
       double density = random.nextInt(5) == 0 ? 1.0 / length : random.nextDouble();
       double gamma = random.nextInt(3) == 0 ? 0 : 0.3 * random.nextDouble();
@@ -48,6 +48,31 @@ class TaskVectorSelectionTest {
           x,
           Arrays.copyOfRange(later, dropped, dropped + kept),
           as);
+    }
+  }
+
+  /** Every 1024th run of 8 elements is what the selection looks at before it starts. */
+  @Test
+  void selectionIsExactWhereASampleMisleads() {
+    int length = 1 << 18;
+    Random random = TestSeeds.random("misleading sample", 0);
+    float[] unseen = new float[length];
+    float[] crowded = new float[length];
+    for (int i = 0; i < length; i++) {
+      boolean sampled = (i & 1023) < 8;
+      unseen[i] = sampled ? 0 : (float) random.nextGaussian();
+      crowded[i] = sampled ? random.nextFloat() : 0.5f + random.nextInt(100_000) * 0x1p-24f;
+    }
+    for (float[] x : List.of(unseen, crowded)) {
+      for (double density : new double[] {0.001, 0.5}) {
+        int kept = (int) (density * length);
+        assertSelects(
+            MergeOperators.ties(),
+            task(x, Map.of("density", density, "weight", 1.0)),
+            x,
+            Arrays.copyOf(order(x, Comparator.comparingInt(i -> i)), kept),
+            "density " + density);
+      }
     }
   }
 
