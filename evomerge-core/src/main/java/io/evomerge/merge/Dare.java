@@ -1,7 +1,5 @@
 package io.evomerge.merge;
 
-import io.evomerge.genome.Semantics;
-
 /**
  * Drop and rescale; Yu et al. 2024, "Language Models are Super Mario: Absorbing Abilities from
  * Homologous Models as a Free Lunch", arXiv 2311.03099.
@@ -26,10 +24,5 @@ final class Dare extends TaskVectorOperator {
 
   static Dare ties() {
     return new Dare("dare_ties", true);
-  }
-
-  @Override
-  double rescaling(Semantics semantics, double density, Norms norms) {
-    return semantics == Semantics.PAPER ? 1 / density : super.rescaling(semantics, density, norms);
   }
 }

@@ -34,6 +34,10 @@ public final class MergeOperators {
           tiesGlobal(),
           dareLinear(),
           dareTies(),
+          della(),
+          dellaLinear(),
+          breadcrumbs(),
+          breadcrumbsTies(),
           modelStock(),
           nearswap(),
           arceeFusion(),
@@ -445,6 +449,67 @@ public final class MergeOperators {
    */
   public static MergeOperator tsvM() {
     return new TsvM();
+  }
+
+  /**
+   * DELLA with election of signs, {@code della}: keep each element of {@code d_i} with a
+   * probability that rises with the rank of its magnitude, rescale what is kept if {@code rescale}
+   * (default true), then elect signs and add as {@link #ties}, {@code normalize} true by default.
+   * Deep et al. 2024, arXiv 2406.11617.
+   *
+   * <p>In a row (along the last dimension; a tensor of one dimension is one row) of {@code C}
+   * elements, the element of rank {@code r}, 0 the smallest to {@code C - 1} the largest, of equal
+   * magnitudes the lowest index first, is kept with probability {@code p = density - e + 2 e r / (C
+   * - 1)}: if its uniform number is below that. {@code e} is {@code epsilon} (per source in [0, 1],
+   * default 0.15, searched in [0, 0.3]), or what {@code density - e >= 0} and {@code density + e <=
+   * 1} leave of it, so that the mean probability is always the density (mergekit refuses such
+   * values). {@code epsilon} 0 keeps what {@link #dareTies} keeps.
+   *
+   * <p>{@code rescale} divides each kept element by its {@code p} in the paper's semantics; in
+   * mergekit's it restores the L1 norm that {@code d_i} had in this tensor, unless one of the norms
+   * is below 10^-7. Density 0 (at least 0, default 1, searched in [0, 1]) keeps nothing, 1 and more
+   * keep all with factor 1, whatever {@code epsilon}. In rows of one element, {@code p} is the
+   * density (mergekit fails there). In tensors of three and more dimensions, mergekit ranks along
+   * the second one. For zero task vectors, identical and opposite sources, weights of 0 or below
+   * and sums of weights of 0, what {@link #ties} says holds.
+   */
+  public static MergeOperator della() {
+    return Della.ties();
+  }
+
+  /**
+   * DELLA with task arithmetic, {@code della_linear}: drops and rescales as {@link #della}, then
+   * adds as {@link #taskArithmetic}, {@code normalize} false by default.
+   */
+  public static MergeOperator dellaLinear() {
+    return Della.linear();
+  }
+
+  /**
+   * Model Breadcrumbs, {@code breadcrumbs}: of each {@code d_i} drop the {@code n = floor(gamma N)}
+   * elements of largest magnitude, keep the {@code k = floor(density N)} largest of the rest, then
+   * add as {@link #taskArithmetic}, {@code normalize} false by default. Davari, Belilovsky 2024,
+   * arXiv 2312.06795.
+   *
+   * <p>{@code density} per source at least 0, default 1, searched in [0, 1]; {@code gamma} per
+   * source in [0, 1], default 0.01, searched in [0, 0.2]. If {@code n + k > N}, fewer of the
+   * largest are dropped, {@code n = N - k}: so a density of 1 or more keeps everything, whatever
+   * {@code gamma}. Of equal magnitudes, that with the higher index counts as the larger. {@code k =
+   * 0} keeps nothing. {@code n = 0} drops none of the largest in the paper's semantics; in
+   * mergekit's it keeps nothing of that source, unless the density is 1 or more: so small tensors
+   * can be left as they are in the base. {@code rescale} (default false, not in the paper) scales
+   * what is kept to the L1 norm it had before, unless one of the norms is below 10^-7.
+   */
+  public static MergeOperator breadcrumbs() {
+    return Breadcrumbs.linear();
+  }
+
+  /**
+   * Model Breadcrumbs with election of signs, {@code breadcrumbs_ties}: drops as {@link
+   * #breadcrumbs}, then elects signs and adds as {@link #ties}, {@code normalize} false by default.
+   */
+  public static MergeOperator breadcrumbsTies() {
+    return Breadcrumbs.ties();
   }
 
   /**

@@ -26,6 +26,36 @@ final class Parameters {
         "Fraction of the task vector that is kept; 1 and more keep all of it.");
   }
 
+  static ParameterSpec gamma() {
+    return new ParameterSpec(
+        "gamma",
+        ParameterSpec.Scope.PER_SOURCE,
+        ParameterSpec.Kind.REAL,
+        0,
+        1,
+        0,
+        0.2,
+        0.05,
+        0.01,
+        true,
+        "Fraction of the task vector, its largest elements, that is dropped.");
+  }
+
+  static ParameterSpec epsilon() {
+    return new ParameterSpec(
+        "epsilon",
+        ParameterSpec.Scope.PER_SOURCE,
+        ParameterSpec.Kind.REAL,
+        0,
+        1,
+        0,
+        0.3,
+        0.15,
+        0.15,
+        true,
+        "By how much the probability to be kept rises above the density and falls below it.");
+  }
+
   static ParameterSpec lambda() {
     return new ParameterSpec(
         "lambda",

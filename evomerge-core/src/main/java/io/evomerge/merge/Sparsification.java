@@ -1,29 +1,77 @@
 package io.evomerge.merge;
 
+import io.evomerge.genome.Semantics;
 import io.evomerge.internal.kernel.Kernels;
+import java.util.Collections;
+import java.util.List;
 
-/** Chooses which elements of a task vector take part in a merge. */
+/** Chooses which elements of the task vectors take part in a merge. */
 interface Sparsification {
 
-  /**
-   * Prepares one source's filter; may read the whole tensor, block by block.
-   *
-   * @param in the inputs
-   * @param task its parameters and cache
-   * @param source index of the source
-   * @param density fraction to keep, at least 0
-   */
-  Filter filter(BlockReader in, TensorMerge task, int source, double density);
+  /** Keeps everything. */
+  Sparsification NONE = (task, settings) -> Collections.nCopies(task.sources().size(), Filter.ALL);
 
-  /** One source's choice, applied to its blocks; confined to one thread. */
+  /**
+   * Prepares one filter per source; may read the whole tensor.
+   *
+   * @param task inputs and cache
+   * @param settings parameters of the merge
+   */
+  List<Filter> filters(TensorMerge task, Settings settings);
+
+  /** Returns whether a choice is made row by row, so that pieces must be whole rows. */
+  default boolean byRows() {
+    return false;
+  }
+
+  /** Returns whether what is kept is scaled to the L1 norm that was there before. */
+  default boolean keepsNorm(Semantics semantics) {
+    return true;
+  }
+
+  /** Parameters of one merge. */
+  interface Settings {
+
+    /** Returns a parameter's value for every source. */
+    double[] perSource(String parameter);
+
+    /** Returns whether what is kept is to be scaled up. */
+    boolean rescale();
+  }
+
+  /** One source's choice, applied to a piece; immutable. */
   interface Filter {
 
     /** Keeps every element. */
     Filter ALL =
-        (in, source, block, factor, out) ->
-            Kernels.scale(factor, in.delta(source, block), out, in.length(block));
+        new Filter() {
+          @Override
+          public void apply(Piece piece, int source, float factor, float[] out) {
+            Kernels.scale(factor, piece.delta(source), out, piece.length());
+          }
 
-    /** Writes the kept elements of a block times a factor, and 0 elsewhere. */
-    void apply(BlockReader in, int source, long block, float factor, float[] out);
+          @Override
+          public boolean drops() {
+            return false;
+          }
+        };
+
+    /** Writes the kept elements of a piece times a factor, and 0 elsewhere. */
+    void apply(Piece piece, int source, float factor, float[] out);
+
+    /** Returns by what all that is kept is to be multiplied. */
+    default double gain() {
+      return 1;
+    }
+
+    /** Returns whether applying it takes more time than storing what it keeps. */
+    default boolean costly() {
+      return false;
+    }
+
+    /** Returns whether it may drop an element. */
+    default boolean drops() {
+      return true;
+    }
   }
 }

@@ -9,7 +9,7 @@ final class TaskArithmetic extends TaskVectorOperator {
   TaskArithmetic() {
     super(
         "task_arithmetic",
-        null,
+        Sparsification.NONE,
         false,
         Parameters.weight(),
         Parameters.lambda(),

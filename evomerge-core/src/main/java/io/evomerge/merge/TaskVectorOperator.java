@@ -1,11 +1,13 @@
 package io.evomerge.merge;
 
 import io.evomerge.genome.ParameterSpec;
-import io.evomerge.genome.Semantics;
 import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.internal.kernel.LaneSum;
+import io.evomerge.internal.kernel.TaskVectorKernels;
 import io.evomerge.tensor.TensorSink;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,12 +22,15 @@ abstract class TaskVectorOperator extends CheckedOperator {
   /** An L1 norm below this is not worth keeping, as in mergekit. */
   private static final double SMALLEST_NORM = 1e-7;
 
+  /** What is kept is stored up to this many bits, 64 MiB, between two passes. */
+  private static final long MOST_STORED = 1L << 29;
+
   private final boolean electsSigns;
-  private final @Nullable Sparsification sparsification;
+  private final Sparsification sparsification;
 
   TaskVectorOperator(
       String name,
-      @Nullable Sparsification sparsification,
+      Sparsification sparsification,
       boolean electsSigns,
       ParameterSpec... parameters) {
     super(name, BaseModel.REQUIRED, parameters);
@@ -33,46 +38,51 @@ abstract class TaskVectorOperator extends CheckedOperator {
     this.electsSigns = electsSigns;
   }
 
-  /**
-   * Returns by how much what is kept is scaled.
-   *
-   * @param semantics whose definition
-   * @param density fraction that is kept, above 0 and below 1
-   * @param norms the L1 norms before and after
-   */
-  double rescaling(Semantics semantics, double density, Norms norms) {
-    double before = norms.before();
-    double after = norms.after();
-    return before < SMALLEST_NORM || after < SMALLEST_NORM ? 1 : before / after;
-  }
-
   @Override
   final void mergeChecked(TensorMerge task, TensorSink sink) {
-    BlockReader in = new BlockReader(task);
+    boolean rescale = sparsification != Sparsification.NONE && flag(task, "rescale");
+    List<Sparsification.Filter> filters =
+        sparsification.filters(
+            task,
+            new Sparsification.Settings() {
+              @Override
+              public double[] perSource(String parameter) {
+                return TaskVectorOperator.this.perSource(task, parameter);
+              }
+
+              @Override
+              public boolean rescale() {
+                return rescale;
+              }
+            });
+    Piece.Cut cut = sparsification.byRows() ? Piece.rows(task) : Piece.blocks(task);
     double[] weights = perSource(task, "weight");
-    Sparsification.Filter[] filters = new Sparsification.Filter[weights.length];
-    float[] factors = new float[weights.length];
-    for (int s = 0; s < weights.length; s++) {
-      filters[s] = Sparsification.Filter.ALL;
-      double factor = weights[s];
-      if (sparsification != null) {
-        double density = perSource(task, "density")[s];
-        if (density < 1) {
-          filters[s] = sparsification.filter(in, task, s, density);
-          if (flag(task, "rescale") && density > 0) {
-            factor *= rescaling(task.semantics(), density, new Norms(in, task, s, filters[s]));
-          }
-        }
-      }
-      factors[s] = (float) factor;
+    double[] norms = new double[weights.length];
+    Arrays.fill(norms, 1);
+    if (rescale && sparsification.keepsNorm(task.semantics())) {
+      Norms known = new Norms(cut, filters, sparsification.byRows());
+      norms = known.quotients();
+      filters = known.filters();
     }
+    float[] factors = new float[weights.length];
+    for (int s = 0; s < factors.length; s++) {
+      factors[s] = (float) (weights[s] * (filters.get(s).gain() * norms[s]));
+    }
+    List<Sparsification.Filter> chosen = filters;
     float lambda = (float) scalar(task, "lambda");
     boolean normalize = flag(task, "normalize");
-    if (electsSigns) {
-      elect(in, filters, factors, normalize ? weights : null, lambda, sink);
-    } else {
-      add(in, filters, factors, normalize ? divisor(weights) : 1, lambda, sink);
-    }
+    cut.forEach(
+        capacity -> new Workspace(capacity, factors.length),
+        (unit, piece, space) -> {
+          while (piece.next()) {
+            if (electsSigns) {
+              elect(piece, chosen, factors, normalize ? weights : null, lambda, space);
+            } else {
+              add(piece, chosen, factors, normalize ? divisor(weights) : 1, lambda, space);
+            }
+            sink.writeFloats(piece.offset(), space.sum, 0, piece.length());
+          }
+        });
   }
 
   private static float divisor(double[] weights) {
@@ -81,98 +91,188 @@ abstract class TaskVectorOperator extends CheckedOperator {
   }
 
   private static void add(
-      BlockReader in,
-      Sparsification.Filter[] filters,
+      Piece piece,
+      List<Sparsification.Filter> filters,
       float[] factors,
       float divisor,
       float lambda,
-      TensorSink sink) {
-    float[] kept = in.newBlock();
-    float[] sum = in.newBlock();
-    for (long block = 0; block < in.blocks(); block++) {
-      int length = in.length(block);
-      Arrays.fill(sum, 0, length, 0f);
-      for (int s = 0; s < filters.length; s++) {
-        if (filters[s] == Sparsification.Filter.ALL) {
-          Kernels.addScaled(factors[s], in.delta(s, block), sum, length);
-        } else {
-          filters[s].apply(in, s, block, factors[s], kept);
-          Kernels.addScaled(1f, kept, sum, length);
-        }
+      Workspace space) {
+    int length = piece.length();
+    float[] sum = space.sum;
+    float[] kept = space.kept[0];
+    Arrays.fill(sum, 0, length, 0f);
+    for (int s = 0; s < factors.length; s++) {
+      if (filters.get(s).drops()) {
+        filters.get(s).apply(piece, s, factors[s], kept);
+        Kernels.addScaled(1f, kept, sum, length);
+      } else {
+        Kernels.addScaled(factors[s], piece.delta(s), sum, length);
       }
-      Kernels.finish(in.base(block), sum, divisor, lambda, sum, length);
-      sink.writeFloats(in.offset(block), sum, 0, length);
     }
+    Kernels.finish(piece.base(), sum, divisor, lambda, sum, length);
   }
 
   private static void elect(
-      BlockReader in,
-      Sparsification.Filter[] filters,
+      Piece piece,
+      List<Sparsification.Filter> filters,
       float[] factors,
       double @Nullable [] divisors,
       float lambda,
-      TensorSink sink) {
-    float[][] kept = new float[filters.length][in.blockLength()];
-    float[] votes = in.newBlock();
-    float[] sum = in.newBlock();
-    float[] weights = in.newBlock();
-    for (long block = 0; block < in.blocks(); block++) {
-      int length = in.length(block);
-      Arrays.fill(votes, 0, length, 0f);
-      Arrays.fill(sum, 0, length, 0f);
-      Arrays.fill(weights, 0, length, 0f);
-      for (int s = 0; s < filters.length; s++) {
-        filters[s].apply(in, s, block, factors[s], kept[s]);
-        Kernels.addScaled(1f, kept[s], votes, length);
+      Workspace space) {
+    int length = piece.length();
+    float[][] kept = space.kept;
+    float[] votes = space.votes;
+    float[] sum = space.sum;
+    float[] weights = space.weights;
+    Arrays.fill(votes, 0, length, 0f);
+    Arrays.fill(sum, 0, length, 0f);
+    Arrays.fill(weights, 0, length, 0f);
+    for (int s = 0; s < factors.length; s++) {
+      filters.get(s).apply(piece, s, factors[s], kept[s]);
+      Kernels.addScaled(1f, kept[s], votes, length);
+    }
+    for (int s = 0; s < factors.length; s++) {
+      if (divisors == null) {
+        Kernels.addElected(kept[s], votes, sum, length);
+      } else {
+        Kernels.addElected(kept[s], votes, sum, (float) divisors[s], weights, length);
       }
-      for (int s = 0; s < filters.length; s++) {
-        if (divisors == null) {
-          Kernels.addElected(kept[s], votes, sum, length);
-        } else {
-          Kernels.addElected(kept[s], votes, sum, (float) divisors[s], weights, length);
+    }
+    if (divisors == null) {
+      Kernels.finish(piece.base(), sum, 1f, lambda, sum, length);
+    } else {
+      Kernels.finish(piece.base(), sum, weights, lambda, sum, length);
+    }
+  }
+
+  /** A thread's arrays. */
+  private static final class Workspace {
+    private final float[][] kept;
+    private final float[] votes;
+    private final float[] sum;
+    private final float[] weights;
+
+    Workspace(int capacity, int sources) {
+      this.kept = new float[sources][capacity];
+      this.votes = new float[capacity];
+      this.sum = new float[capacity];
+      this.weights = new float[capacity];
+    }
+  }
+
+  /** The L1 norms of the task vectors before and after sparsification. */
+  private static final class Norms {
+    private final Piece.Cut cut;
+    private final List<Sparsification.Filter> filters;
+    private final boolean byRows;
+    private final long[] @Nullable [][] packed;
+    private double @Nullable [][] sums;
+
+    Norms(Piece.Cut cut, List<Sparsification.Filter> filters, boolean byRows) {
+      this.cut = cut;
+      this.filters = filters;
+      this.byRows = byRows;
+      long bits = cut.task().info().elementCount() * filters.size();
+      boolean store = bits <= MOST_STORED && filters.stream().anyMatch(f -> f.costly());
+      this.packed = store ? new long[filters.size()][cut.units()][] : null;
+    }
+
+    /** Returns the filters, those that are costly as a record of what they kept. */
+    List<Sparsification.Filter> filters() {
+      long[][][] stored = packed;
+      if (stored == null) {
+        return filters;
+      }
+      List<Sparsification.Filter> result = new ArrayList<>(filters);
+      for (int s = 0; s < stored.length; s++) {
+        if (filters.get(s).costly()) {
+          long[][] words = stored[s];
+          result.set(
+              s,
+              (piece, source, factor, out) ->
+                  TaskVectorKernels.keepPacked(
+                      piece.delta(source),
+                      words[piece.unit()],
+                      piece.offsetInUnit(),
+                      factor,
+                      out,
+                      piece.length()));
         }
       }
-      if (divisors == null) {
-        Kernels.finish(in.base(block), sum, 1f, lambda, sum, length);
-      } else {
-        Kernels.finish(in.base(block), sum, weights, lambda, sum, length);
+      return result;
+    }
+
+    private void store(Piece piece, int source, float[] kept) {
+      long[][][] stored = packed;
+      if (stored != null && filters.get(source).costly()) {
+        int end = piece.offsetInUnit() + piece.length();
+        int words = (end + 63) / 64;
+        long[] known = stored[source][piece.unit()];
+        if (known == null || known.length < words) {
+          int room = Math.max(words, known == null ? 0 : 2 * known.length);
+          known = known == null ? new long[room] : Arrays.copyOf(known, room);
+          stored[source][piece.unit()] = known;
+        }
+        TaskVectorKernels.packNonzero(kept, known, piece.offsetInUnit(), piece.length());
       }
-      sink.writeFloats(in.offset(block), sum, 0, length);
+    }
+
+    /** Returns norm before divided by norm after, 1 where nothing drops or is left. */
+    double[] quotients() {
+      double[] before = new double[filters.size()];
+      for (int s = 0; s < before.length; s++) {
+        if (filters.get(s).drops()) {
+          int source = s;
+          before[s] = cut.task().cached(new NormKey(s, byRows), () -> sums(true)[0][source]);
+        }
+      }
+      double[] after = sums(false)[1];
+      double[] quotients = new double[before.length];
+      for (int s = 0; s < before.length; s++) {
+        quotients[s] =
+            before[s] < SMALLEST_NORM || after[s] < SMALLEST_NORM ? 1 : before[s] / after[s];
+      }
+      return quotients;
+    }
+
+    /** Computes the norms of all sources in one pass, those before only if they are missing. */
+    private double[][] sums(boolean withBefore) {
+      double[][] known = sums;
+      if (known != null) {
+        return known;
+      }
+      int sources = filters.size();
+      double[][] total = new double[2][sources];
+      cut.map(
+              capacity -> new float[capacity],
+              (unit, piece, kept) -> {
+                LaneSum[] lanes = new LaneSum[2 * sources];
+                Arrays.setAll(lanes, i -> new LaneSum());
+                while (piece.next()) {
+                  for (int s = 0; s < sources; s++) {
+                    if (!filters.get(s).drops()) {
+                      continue;
+                    }
+                    if (withBefore) {
+                      lanes[s].addMagnitudes(piece.delta(s), piece.length());
+                    }
+                    filters.get(s).apply(piece, s, 1f, kept);
+                    lanes[sources + s].addMagnitudes(kept, piece.length());
+                    store(piece, s, kept);
+                  }
+                }
+                return Arrays.stream(lanes).mapToDouble(LaneSum::sum).toArray();
+              })
+          .forEach(
+              unit -> {
+                for (int i = 0; i < unit.length; i++) {
+                  total[i / sources][i % sources] += unit[i];
+                }
+              });
+      sums = total;
+      return total;
     }
   }
 
-  /** The L1 norms of a task vector before and after sparsification, computed when asked for. */
-  static final class Norms {
-    private final BlockReader in;
-    private final TensorMerge task;
-    private final int source;
-    private final Sparsification.Filter filter;
-
-    Norms(BlockReader in, TensorMerge task, int source, Sparsification.Filter filter) {
-      this.in = in;
-      this.task = task;
-      this.source = source;
-      this.filter = filter;
-    }
-
-    double before() {
-      return task.cached(new NormKey(source), () -> sum(Sparsification.Filter.ALL));
-    }
-
-    double after() {
-      return sum(filter);
-    }
-
-    private double sum(Sparsification.Filter kind) {
-      LaneSum sum = new LaneSum();
-      float[] kept = in.newBlock();
-      for (long block = 0; block < in.blocks(); block++) {
-        kind.apply(in, source, block, 1f, kept);
-        sum.addMagnitudes(kept, in.length(block));
-      }
-      return sum.sum();
-    }
-  }
-
-  private record NormKey(int source) {}
+  private record NormKey(int source, boolean byRows) {}
 }

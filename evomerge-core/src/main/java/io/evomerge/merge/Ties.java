@@ -9,7 +9,7 @@ final class Ties extends TaskVectorOperator {
   Ties() {
     super(
         "ties",
-        new MagnitudeTrim(),
+        MagnitudeTrim.largest(),
         true,
         Parameters.weight(),
         Parameters.density(),

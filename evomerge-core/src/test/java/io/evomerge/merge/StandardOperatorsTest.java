@@ -29,6 +29,10 @@ class StandardOperatorsTest {
             "ties_global",
             "dare_linear",
             "dare_ties",
+            "della",
+            "della_linear",
+            "breadcrumbs",
+            "breadcrumbs_ties",
             "model_stock",
             "nearswap",
             "arcee_fusion",
@@ -221,6 +225,38 @@ class StandardOperatorsTest {
     @Override
     protected MergeOperator operator() {
       return MergeOperators.tsvM();
+    }
+  }
+
+  @Nested
+  class Della extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.della();
+    }
+  }
+
+  @Nested
+  class DellaLinear extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.dellaLinear();
+    }
+  }
+
+  @Nested
+  class Breadcrumbs extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.breadcrumbs();
+    }
+  }
+
+  @Nested
+  class BreadcrumbsTies extends MergeOperatorContract {
+    @Override
+    protected MergeOperator operator() {
+      return MergeOperators.breadcrumbsTies();
     }
   }
 
