@@ -8,6 +8,7 @@ import io.evomerge.genome.ParameterValues;
 import io.evomerge.genome.Semantics;
 import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
+import io.evomerge.merge.ParallelFor;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorBuffer;
@@ -112,7 +113,7 @@ public final class CandidateAssembler implements AutoCloseable {
       // Forgotten first: a merge that fails leaves half a tensor.
       holds.remove(info.name());
       RoundingSink sink = new RoundingSink(buffers.get(info.name()), type);
-      inputs.merge(info, recipe, wanted.values(), cache, sink);
+      inputs.merge(info, recipe, wanted.values(), cache, ParallelFor.sequential(), sink);
       holds.put(info.name(), wanted);
     }
     return new AssembledModel(

@@ -16,6 +16,7 @@ import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperator.BaseModel;
 import io.evomerge.merge.MergeTask;
+import io.evomerge.merge.ParallelFor;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorInfo;
@@ -253,6 +254,7 @@ final class MergeInputs {
       MergeRecipe recipe,
       ParameterValues values,
       MergeCache cache,
+      ParallelFor threads,
       TensorSink sink) {
     Part part = layout().role(info.name()).part();
     MergeTask.Builder task =
@@ -261,7 +263,8 @@ final class MergeInputs {
             .semantics(recipe.semantics())
             .embedding(part == Part.EMBEDDINGS || part == Part.HEAD)
             .seed(recipe.seed())
-            .cache(cache);
+            .cache(cache)
+            .threads(threads);
     if (base != null) {
       task.base(base.tensor(info.name()));
     }

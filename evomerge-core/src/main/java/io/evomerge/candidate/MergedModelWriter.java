@@ -162,14 +162,16 @@ public final class MergedModelWriter {
         CheckpointWriter.create(folder, outputs, metadata(complete), options)) {
       List<TensorJobs.Job> jobs = new ArrayList<>();
       for (TensorInfo info : inputs.copied()) {
-        jobs.add(new TensorJobs.Job(info, sink -> inputs.copy(info, sink)));
+        jobs.add(new TensorJobs.Job(info, (sink, threads) -> inputs.copy(info, sink)));
       }
       values.forEach(
           (info, forTensor) ->
               jobs.add(
                   new TensorJobs.Job(
                       info.withDtype(MergeInputs.outputType(recipe, info)),
-                      sink -> inputs.merge(info, recipe, forTensor, MergeCache.none(), sink))));
+                      (sink, threads) ->
+                          inputs.merge(
+                              info, recipe, forTensor, MergeCache.none(), threads, sink))));
       new TensorJobs(jobs, writer::sink, parallelism, progress).run();
       writeCompanions(writer, inputs, recipe);
       String text = RecipeFiles.textFor(complete, folder.resolve(RECIPE_FILE));
@@ -286,7 +288,7 @@ public final class MergedModelWriter {
     }
 
     /**
-     * Sets how many tensors are merged at once; default the number of processors, at most 4.
+     * Sets how many threads merge; default the number of processors, at most 4.
      *
      * @param threads at least 1
      */
