@@ -52,7 +52,8 @@ final class LoopChoice {
         return Optional.empty();
       }
       LOG.info("merge kernels: vectors of {} bits", bits);
-      return Optional.of((Loops) type.getDeclaredConstructor().newInstance());
+      Loops loops = (Loops) type.getDeclaredConstructor().newInstance();
+      return Optional.of(new OutOfLineLoops(loops));
     } catch (ReflectiveOperationException | LinkageError e) {
       LOG.warn("merge kernels: plain Java, since the module {} cannot be used", MODULE, e);
       return Optional.empty();
