@@ -4,7 +4,9 @@ import java.io.PrintStream;
 import java.util.Collection;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.openjdk.jmh.results.RunResult;
 
 /** Relates the results of one run to each other: a ratio means more than milliseconds. */
@@ -14,6 +16,7 @@ final class Ratios {
   private static final double LARGEST_MERGE_SHARE = 0.10;
 
   private final Map<String, Double> scores = new TreeMap<>();
+  private final Set<String> methods = new TreeSet<>();
   private final PrintStream out;
   private boolean asWanted = true;
 
@@ -31,6 +34,11 @@ final class Ratios {
     for (RunResult result : results) {
       String[] parts = result.getParams().getBenchmark().split("\\.");
       String operator = result.getParams().getParam("operator");
+      String method = result.getParams().getParam("method");
+      if (method != null) {
+        operator = method + " " + result.getParams().getParam("semantics");
+        ratios.methods.add(operator);
+      }
       String name = parts[parts.length - 2] + "." + parts[parts.length - 1];
       ratios.scores.put(
           operator == null ? name : name + " " + operator, result.getPrimaryResult().getScore());
@@ -38,6 +46,7 @@ final class Ratios {
     out.println();
     ratios.candidates();
     ratios.operators();
+    ratios.throughput();
     return ratios.asWanted;
   }
 
@@ -85,6 +94,29 @@ final class Ratios {
                 }
               }
             });
+  }
+
+  private void throughput() {
+    String prefix = "MergeThroughputBenchmark.";
+    Double copy = scores.get(prefix + "copyModel");
+    for (String method : methods) {
+      int inputs = MergeThroughputBenchmark.inputs(method.substring(0, method.indexOf(' ')));
+      for (String kind : new String[] {"merge", "mergeAgain"}) {
+        Double merge = scores.get(prefix + kind + " " + method);
+        if (copy != null && merge != null) {
+          print(
+              "%-24s %-10s %.3f of the speed of a copy of the %d models it reads (%.0f ms, %.0f ms)",
+              method, kind, inputs * copy / merge, inputs, merge, inputs * copy);
+        }
+      }
+      Double merge = scores.get(prefix + "mergeFiles " + method);
+      Double move = scores.get(prefix + "readAndWriteFiles " + method);
+      if (merge != null && move != null) {
+        print(
+            "%-24s %-10s %.3f of the speed of reading and writing alone (%.0f ms, %.0f ms)",
+            method, "mergeFiles", move / merge, merge, move);
+      }
+    }
   }
 
   private void print(String format, Object... values) {

@@ -119,7 +119,7 @@ public final class AdapterExtractor {
       throws IOException {
     requireModules(base);
     Checkpoints.requireMergeable(base, List.of(model), true);
-    try (Workers workers = new Workers(parallelism)) {
+    try (Workers workers = new Workers("adapter", parallelism)) {
       List<Change> changes = changes(base, model, workers);
       return write(base, model, changes, folder, workers);
     } catch (UncheckedIOException e) {

@@ -9,6 +9,7 @@ import io.evomerge.genome.ParameterValues;
 import io.evomerge.genome.Semantics;
 import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
+import io.evomerge.merge.ParallelFor;
 import io.evomerge.merge.WholeModelOperator.Survey;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
@@ -108,7 +109,7 @@ public final class CandidateAssembler implements AutoCloseable {
       throw new IllegalArgumentException("the store is not of this assembler: use newStore()");
     }
     Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
-    Optional<Survey> survey = inputs.survey(recipe, parameters, cache);
+    Optional<Survey> survey = inputs.survey(recipe, parameters, cache, ParallelFor.sequential());
     for (TensorInfo info : inputs.merged()) {
       DType type = MergeInputs.outputType(recipe, info);
       Held wanted = new Held(parameters.apply(info), recipe.seed(), type, survey);
@@ -118,7 +119,7 @@ public final class CandidateAssembler implements AutoCloseable {
       // Forgotten first: a merge that fails leaves half a tensor.
       holds.remove(info.name());
       RoundingSink sink = new RoundingSink(buffers.get(info.name()), type);
-      inputs.merge(info, recipe, wanted.values(), survey, cache, sink);
+      inputs.merge(info, recipe, wanted.values(), survey, cache, ParallelFor.sequential(), sink);
       holds.put(info.name(), wanted);
     }
     return new AssembledModel(

@@ -3,12 +3,13 @@ package io.evomerge.candidate;
 import io.evomerge.exception.MergeException;
 import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorSink;
+import java.util.concurrent.atomic.LongAdder;
 
-/** Notices operators that leave elements out or write them twice. */
+/** Notices operators that leave elements out or write them twice; as safe as its target. */
 final class CountingSink implements TensorSink {
 
   private final TensorSink target;
-  private long bytes;
+  private final LongAdder bytes = new LongAdder();
 
   CountingSink(TensorSink target) {
     this.target = target;
@@ -22,22 +23,23 @@ final class CountingSink implements TensorSink {
   @Override
   public void writeFloats(long offset, float[] source, int sourceOffset, int length) {
     target.writeFloats(offset, source, sourceOffset, length);
-    bytes += (long) length * info().dtype().size();
+    bytes.add((long) length * info().dtype().size());
   }
 
   @Override
   public void writeBytes(long byteOffset, byte[] source, int sourceOffset, int length) {
     target.writeBytes(byteOffset, source, sourceOffset, length);
-    bytes += length;
+    bytes.add(length);
   }
 
   void requireComplete(String operator) {
-    if (bytes != info().byteSize()) {
+    long written = bytes.sum();
+    if (written != info().byteSize()) {
       throw new MergeException(
           "operator '"
               + operator
               + "' wrote "
-              + bytes
+              + written
               + " of "
               + info().byteSize()
               + " bytes of tensor '"

@@ -181,19 +181,18 @@ final class MergeChecker {
       read += info.byteSize();
       written += info.byteSize();
     }
-    long heap = scratch * parallelism;
     long room = Runtime.getRuntime().maxMemory();
+    // As many tensors at a time as half the heap has room for, but at least one.
+    long heap = Math.max(scratch, Math.min(scratch * parallelism, room / 2));
     if (heap > room) {
       problems.add(
           "operator '"
               + operator.name()
               + "' needs about "
               + mebibytes(heap)
-              + " of heap with "
-              + parallelism
-              + " threads, this program may take "
+              + " of heap for the largest tensor, this program may take "
               + mebibytes(room)
-              + ": use fewer threads or give the JVM more with -Xmx");
+              + ": give the JVM more with -Xmx");
     }
     OptionalLong free = folder.map(this::checkTarget).orElse(OptionalLong.empty());
     if (free.isPresent() && free.getAsLong() < written) {

@@ -21,6 +21,7 @@ import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperator.BaseModel;
 import io.evomerge.merge.MergeTask;
+import io.evomerge.merge.ParallelFor;
 import io.evomerge.merge.WholeModelOperator;
 import io.evomerge.merge.WholeModelOperator.Survey;
 import io.evomerge.recipe.LayerRange;
@@ -416,13 +417,16 @@ final class MergeInputs implements AutoCloseable {
    * @throws MergeException if the operator refuses
    */
   Optional<Survey> survey(
-      MergeRecipe recipe, Function<TensorInfo, ParameterValues> parameters, MergeCache cache) {
+      MergeRecipe recipe,
+      Function<TensorInfo, ParameterValues> parameters,
+      MergeCache cache,
+      ParallelFor threads) {
     if (!(operator instanceof WholeModelOperator whole)) {
       return Optional.empty();
     }
     List<MergeTask> tasks = new ArrayList<>();
     for (TensorInfo info : merged) {
-      tasks.add(task(info, recipe, parameters.apply(info), cache).build());
+      tasks.add(task(info, recipe, parameters.apply(info), cache, threads).build());
     }
     return Optional.of(whole.survey(tasks));
   }
@@ -439,8 +443,9 @@ final class MergeInputs implements AutoCloseable {
       ParameterValues values,
       Optional<Survey> survey,
       MergeCache cache,
+      ParallelFor threads,
       TensorSink sink) {
-    MergeTask.Builder task = task(info, recipe, values, cache);
+    MergeTask.Builder task = task(info, recipe, values, cache, threads);
     survey.ifPresent(task::survey);
     CountingSink counted = new CountingSink(sink);
     operator.merge(task.build(), counted);
@@ -448,7 +453,11 @@ final class MergeInputs implements AutoCloseable {
   }
 
   private MergeTask.Builder task(
-      TensorInfo info, MergeRecipe recipe, ParameterValues values, MergeCache cache) {
+      TensorInfo info,
+      MergeRecipe recipe,
+      ParameterValues values,
+      MergeCache cache,
+      ParallelFor threads) {
     MergePlan.Planned tensor = byName.get(info.name());
     Part part = layout().role(info.name()).part();
     MergeTask.Builder task =
@@ -457,7 +466,8 @@ final class MergeInputs implements AutoCloseable {
             .semantics(recipe.semantics())
             .embedding(part == Part.EMBEDDINGS || part == Part.HEAD)
             .seed(recipe.seed())
-            .cache(cache);
+            .cache(cache)
+            .threads(threads);
     tensor.base().ifPresent(task::base);
     for (int i = 0; i < tensor.sources().size(); i++) {
       TensorView view = tensor.sources().get(i);

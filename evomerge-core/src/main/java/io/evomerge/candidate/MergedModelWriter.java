@@ -181,19 +181,23 @@ public final class MergedModelWriter {
     try (CheckpointWriter writer =
             CheckpointWriter.create(folder, outputs, metadata(announced), options);
         PendingDigests digests = new PendingDigests(inputs.digests(), parallelism)) {
-      Optional<Survey> survey = inputs.survey(recipe, parameters, MergeCache.none());
+      Optional<Survey> survey;
+      try (Workers workers = new Workers("survey", parallelism)) {
+        survey = inputs.survey(recipe, parameters, MergeCache.none(), workers);
+      }
       List<TensorJobs.Job> jobs = new ArrayList<>();
       for (TensorInfo info : inputs.copied()) {
-        jobs.add(new TensorJobs.Job(info, sink -> inputs.copy(info, sink)));
+        jobs.add(new TensorJobs.Job(info, (sink, threads) -> inputs.copy(info, sink)));
       }
       values.forEach(
           (info, forTensor) ->
               jobs.add(
                   new TensorJobs.Job(
                       info.withDtype(MergeInputs.outputType(recipe, info)),
-                      sink ->
-                          inputs.merge(info, recipe, forTensor, survey, MergeCache.none(), sink))));
-      new TensorJobs(jobs, writer::sink, parallelism, progress).run();
+                      (sink, threads) ->
+                          inputs.merge(
+                              info, recipe, forTensor, survey, MergeCache.none(), threads, sink))));
+      new TensorJobs(jobs, writer::sink, parallelism, tensorsAtOnce(inputs), progress).run();
       digests.await();
       complete = inputs.withDigests(recipe, Optional.empty());
       writer.metadata(metadata(complete));
@@ -213,6 +217,17 @@ public final class MergedModelWriter {
         complete,
         inputs.merged().stream().mapToLong(TensorInfo::elementCount).sum(),
         outputs.stream().mapToLong(TensorInfo::byteSize).sum());
+  }
+
+  /** Methods that hold whole matrices take as many at a time as half the heap has room for. */
+  private int tensorsAtOnce(MergeInputs inputs) {
+    long most =
+        inputs.merged().stream()
+            .mapToLong(info -> inputs.operator().scratchBytes(info, inputs.all().size()))
+            .max()
+            .orElse(1);
+    long room = Runtime.getRuntime().maxMemory() / 2;
+    return (int) Math.max(1, Math.min(parallelism, room / Math.max(1, most)));
   }
 
   private MergeOperator operator(MergeRecipe recipe) {
@@ -326,7 +341,7 @@ public final class MergedModelWriter {
     }
 
     /**
-     * Sets how many tensors are merged at once; default the number of processors, at most 4.
+     * Sets how many threads merge; default the number of processors, at most 4.
      *
      * @param threads at least 1
      */

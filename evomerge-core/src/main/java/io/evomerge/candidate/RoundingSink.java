@@ -1,5 +1,6 @@
 package io.evomerge.candidate;
 
+import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.FloatCodec;
 import io.evomerge.tensor.TensorBuffer;
@@ -9,15 +10,15 @@ import java.util.Objects;
 
 /**
  * Writes into float32 memory what a reader would get from a file of another element type: each
- * value is rounded to that type and widened again.
+ * value is rounded to that type and widened again. Several threads may write different blocks.
  */
 final class RoundingSink implements TensorSink {
 
-  private static final int BLOCK = 4096;
+  /** Elements rounded at a time: so few that the array for them, new at each call, costs little. */
+  private static final int BLOCK = 1024;
 
   private final TensorBuffer target;
   private final TensorInfo info;
-  private final float[] block = new float[BLOCK];
 
   RoundingSink(TensorBuffer target, DType type) {
     this.target = target;
@@ -36,17 +37,13 @@ final class RoundingSink implements TensorSink {
       return;
     }
     Objects.checkFromIndexSize(sourceOffset, length, source.length);
-    for (int done = 0; done < length; done += BLOCK) {
-      int count = Math.min(BLOCK, length - done);
-      int from = sourceOffset + done;
+    float[] block = new float[Math.min(BLOCK, length)];
+    for (int done = 0; done < length; done += block.length) {
+      int count = Math.min(block.length, length - done);
       if (info.dtype() == DType.BF16) {
-        for (int i = 0; i < count; i++) {
-          block[i] = FloatCodec.bf16ToFloat(FloatCodec.floatToBf16(source[from + i]));
-        }
+        Kernels.roundBf16(source, sourceOffset + done, block, count);
       } else {
-        for (int i = 0; i < count; i++) {
-          block[i] = FloatCodec.f16ToFloat(FloatCodec.floatToF16(source[from + i]));
-        }
+        Kernels.roundF16(source, sourceOffset + done, block, count);
       }
       target.writeFloats(offset + done, block, 0, count);
     }
@@ -60,8 +57,9 @@ final class RoundingSink implements TensorSink {
           "tensor '" + info.name() + "': bytes must be written in whole elements of " + size);
     }
     int elements = length / size;
-    for (int done = 0; done < elements; done += BLOCK) {
-      int count = Math.min(BLOCK, elements - done);
+    float[] block = new float[Math.min(BLOCK, elements)];
+    for (int done = 0; done < elements; done += block.length) {
+      int count = Math.min(block.length, elements - done);
       FloatCodec.decode(info.dtype(), source, sourceOffset + done * size, block, 0, count);
       target.writeFloats(byteOffset / size + done, block, 0, count);
     }

@@ -1,36 +1,45 @@
 package io.evomerge.candidate;
 
 import io.evomerge.internal.threads.WorkerThreads;
+import io.evomerge.merge.ParallelFor;
 import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorSink;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** Works off a queue of tensors with several threads; the first failure stops all of them. */
+/**
+ * Works off a queue of tensors with several threads, the largest tensors first and equal ones in
+ * the order given; a thread that finds the queue empty helps the others. The first failure stops
+ * all of them.
+ */
 final class TensorJobs {
 
   /**
    * One tensor to be written.
    *
    * @param info as written
-   * @param work fills the sink
+   * @param work fills the sink; may share its work out
    */
-  record Job(TensorInfo info, Consumer<TensorSink> work) {}
+  record Job(TensorInfo info, BiConsumer<TensorSink, ParallelFor> work) {}
 
   private final List<Job> jobs;
   private final Function<String, TensorSink> sinks;
   private final int parallelism;
+  private final int atOnce;
+  private final SharedWork shared;
   private final Consumer<MergeProgress> progress;
   private final AtomicInteger next = new AtomicInteger();
   private final Object progressLock = new Object();
@@ -40,14 +49,26 @@ final class TensorJobs {
   private volatile boolean stopped;
   private @Nullable Throwable failure;
 
+  /**
+   * Prepares them.
+   *
+   * @param parallelism number of threads
+   * @param atOnce number of tensors that are worked on at a time; other threads help
+   */
   TensorJobs(
       List<Job> jobs,
       Function<String, TensorSink> sinks,
       int parallelism,
+      int atOnce,
       Consumer<MergeProgress> progress) {
-    this.jobs = List.copyOf(jobs);
+    this.jobs =
+        jobs.stream()
+            .sorted(Comparator.comparingLong((Job job) -> job.info().byteSize()).reversed())
+            .toList();
     this.sinks = sinks;
     this.parallelism = parallelism;
+    this.atOnce = atOnce;
+    this.shared = new SharedWork(parallelism);
     this.progress = progress;
     this.bytes = jobs.stream().mapToLong(job -> job.info().byteSize()).sum();
   }
@@ -58,11 +79,11 @@ final class TensorJobs {
    * @throws InterruptedIOException if the calling thread is interrupted
    */
   void run() throws IOException {
-    int threads = Math.max(1, Math.min(parallelism, jobs.size()));
-    ExecutorService pool = WorkerThreads.fixed("merge", threads);
+    ExecutorService pool = WorkerThreads.fixed("merge", parallelism);
     List<Future<?>> workers = new ArrayList<>();
-    for (int i = 0; i < threads; i++) {
-      workers.add(pool.submit(this::work));
+    for (int i = 0; i < parallelism; i++) {
+      Runnable own = i < atOnce ? this::work : () -> {};
+      workers.add(pool.submit(() -> workAndHelp(own)));
     }
     pool.shutdown();
     boolean interrupted = false;
@@ -96,11 +117,19 @@ final class TensorJobs {
         return interrupted;
       } catch (InterruptedException e) {
         interrupted = true;
-        stopped = true;
+        stop();
       } catch (ExecutionException e) {
         fail(e.getCause());
         return interrupted;
       }
+    }
+  }
+
+  private void workAndHelp(Runnable own) {
+    try {
+      own.run();
+    } finally {
+      shared.retire();
     }
   }
 
@@ -111,7 +140,7 @@ final class TensorJobs {
           return;
         }
         Job job = jobs.get(i);
-        job.work().accept(new StoppableSink(sinks.apply(job.info().name())));
+        job.work().accept(new StoppableSink(sinks.apply(job.info().name())), shared);
         report(job);
       }
     } catch (CancellationException e) {
@@ -127,7 +156,12 @@ final class TensorJobs {
     if (failure == null) {
       failure = cause;
     }
+    stop();
+  }
+
+  private void stop() {
     stopped = true;
+    shared.stop();
   }
 
   private void report(Job job) {

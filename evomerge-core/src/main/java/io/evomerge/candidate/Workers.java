@@ -1,6 +1,7 @@
 package io.evomerge.candidate;
 
 import io.evomerge.internal.threads.WorkerThreads;
+import io.evomerge.merge.ParallelFor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -10,18 +11,24 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
 
 /** Shares loops out to threads that live as long as this; the calling thread works, too. */
-final class Workers implements AutoCloseable {
+final class Workers implements ParallelFor, AutoCloseable {
 
   private final int helpers;
   private final ExecutorService pool;
 
-  Workers(int parallelism) {
+  /**
+   * Starts them.
+   *
+   * @param purpose part of the threads' names
+   * @param parallelism number of threads with the calling one, at least 1
+   */
+  Workers(String purpose, int parallelism) {
     this.helpers = parallelism - 1;
-    this.pool = WorkerThreads.fixed("adapter", Math.max(1, helpers));
+    this.pool = WorkerThreads.fixed(purpose, Math.max(1, helpers));
   }
 
-  /** Does something for every index; what it throws is thrown here when all threads have ended. */
-  void run(int count, IntConsumer work) {
+  @Override
+  public void run(int count, IntConsumer work) {
     AtomicInteger next = new AtomicInteger();
     Runnable loop =
         () -> {

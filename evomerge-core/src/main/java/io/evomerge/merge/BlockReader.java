@@ -178,8 +178,7 @@ final class BlockReader {
     int length = length(block);
     float[] baseValues = base(block);
     task.sources().get(source).readFloats(offset(block), target, 0, length);
-    Kernels.subtract(target, baseValues, length);
-    if (!Kernels.allFinite(target, length)) {
+    if (!Kernels.subtractFinite(target, baseValues, length)) {
       // Find out whether the source itself is at fault.
       readSource(source, block, target);
       throw new MergeException(

@@ -24,15 +24,29 @@ final class Linear extends CheckedOperator {
   @Override
   void mergeChecked(TensorMerge task, TensorSink sink) {
     float[] factors = factors(task);
-    BlockReader in = new BlockReader(task);
-    float[] out = in.newBlock();
-    for (long block = 0; block < in.blocks(); block++) {
-      int length = in.length(block);
+    Stripes.forEach(
+        task,
+        (in, stripe) -> {
+          float[] out = in.newBlock();
+          for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
+            int length = in.length(block);
+            add(in, block, factors, out, length);
+            sink.writeFloats(in.offset(block), out, 0, length);
+          }
+        });
+  }
+
+  private static void add(BlockReader in, long block, float[] factors, float[] out, int length) {
+    int next = 0;
+    if (factors.length == 1) {
       Arrays.fill(out, 0, length, 0f);
-      for (int s = 0; s < factors.length; s++) {
-        Kernels.addScaled(factors[s], in.source(s, block), out, length);
-      }
-      sink.writeFloats(in.offset(block), out, 0, length);
+    } else {
+      float[] first = in.source(0, block);
+      Kernels.sumOfTwo(factors[0], first, factors[1], in.source(1, block), out, length);
+      next = 2;
+    }
+    for (int s = next; s < factors.length; s++) {
+      Kernels.addScaled(factors[s], in.source(s, block), out, length);
     }
   }
 

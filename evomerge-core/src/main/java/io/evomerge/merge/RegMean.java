@@ -4,6 +4,7 @@ import io.evomerge.genome.ParameterSpec;
 import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.internal.linalg.Cholesky;
 import io.evomerge.internal.linalg.Panels;
+import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorSink;
 import io.evomerge.tensor.TensorView;
 import java.util.ArrayList;
@@ -43,6 +44,15 @@ final class RegMean extends CheckedOperator {
             0.9,
             true,
             "Factor of the statistics beside their diagonal."));
+  }
+
+  @Override
+  public long scratchBytes(TensorInfo tensor, int sources) {
+    if (tensor.shape().size() != 2) {
+      return super.scratchBytes(tensor, sources);
+    }
+    long width = tensor.shape().get(1);
+    return 4 * width * width + super.scratchBytes(tensor, sources);
   }
 
   @Override

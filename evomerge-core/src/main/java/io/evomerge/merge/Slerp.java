@@ -4,7 +4,6 @@ import io.evomerge.genome.ParameterSpec;
 import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.internal.kernel.LaneSum;
 import io.evomerge.tensor.TensorSink;
-import java.util.Arrays;
 
 /**
  * Spherical linear interpolation of two flattened tensors; Shoemake 1985, "Animating Rotation with
@@ -41,11 +40,10 @@ final class Slerp extends CheckedOperator {
               + task.sourceNames()
               + " and no base, wanted two models: add a base or a second source");
     }
-    BlockReader in = new BlockReader(task);
     Products products =
         task.cached(
             fromBase ? Products.Of.BASE_AND_SOURCE : Products.Of.TWO_SOURCES,
-            () -> products(in, fromBase));
+            () -> products(task, fromBase));
     double t = scalar(task, "t");
     double factor0 = 1 - t;
     double factor1 = t;
@@ -55,27 +53,34 @@ final class Slerp extends CheckedOperator {
       factor0 = Math.sin((1 - t) * angle) / Math.sin(angle);
       factor1 = Math.sin(t * angle) / Math.sin(angle);
     }
-    float[] out = in.newBlock();
-    for (long block = 0; block < in.blocks(); block++) {
-      int length = in.length(block);
-      Arrays.fill(out, 0, length, 0f);
-      Kernels.addScaled((float) factor0, first(in, fromBase, block), out, length);
-      Kernels.addScaled((float) factor1, second(in, fromBase, block), out, length);
-      sink.writeFloats(in.offset(block), out, 0, length);
-    }
+    float weight0 = (float) factor0;
+    float weight1 = (float) factor1;
+    Stripes.forEach(
+        task,
+        (in, stripe) -> {
+          float[] out = in.newBlock();
+          for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
+            int length = in.length(block);
+            float[] first = first(in, fromBase, block);
+            Kernels.sumOfTwo(weight0, first, weight1, second(in, fromBase, block), out, length);
+            sink.writeFloats(in.offset(block), out, 0, length);
+          }
+        });
   }
 
-  private static Products products(BlockReader in, boolean fromBase) {
+  private static Products products(TensorMerge task, boolean fromBase) {
+    return Stripes.map(task, (in, stripe) -> products(in, stripe, fromBase)).stream()
+        .reduce(Products.NONE, Products::plus);
+  }
+
+  private static Products products(BlockReader in, int stripe, boolean fromBase) {
     LaneSum dot = new LaneSum();
     LaneSum square0 = new LaneSum();
     LaneSum square1 = new LaneSum();
-    for (long block = 0; block < in.blocks(); block++) {
-      int length = in.length(block);
+    for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
       float[] first = first(in, fromBase, block);
       float[] second = second(in, fromBase, block);
-      dot.addProducts(first, second, length);
-      square0.addProducts(first, first, length);
-      square1.addProducts(second, second, length);
+      LaneSum.addProductsAndSquares(dot, square0, square1, first, second, in.length(block));
     }
     return new Products(dot.sum(), square0.sum(), square1.sum());
   }
@@ -94,6 +99,12 @@ final class Slerp extends CheckedOperator {
     enum Of {
       BASE_AND_SOURCE,
       TWO_SOURCES
+    }
+
+    static final Products NONE = new Products(0, 0, 0);
+
+    Products plus(Products other) {
+      return new Products(dot + other.dot, square0 + other.square0, square1 + other.square1);
     }
 
     double cosine() {

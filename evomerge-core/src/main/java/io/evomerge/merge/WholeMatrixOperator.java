@@ -8,6 +8,7 @@ import io.evomerge.internal.linalg.FloatMatrix;
 import io.evomerge.internal.linalg.Matrix;
 import io.evomerge.internal.linalg.Products;
 import io.evomerge.internal.linalg.Spectra;
+import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorSink;
 import java.util.Arrays;
 import java.util.List;
@@ -23,6 +24,16 @@ abstract class WholeMatrixOperator extends CheckedOperator {
 
   WholeMatrixOperator(String name, ParameterSpec... parameters) {
     super(name, BaseModel.REQUIRED, parameters);
+  }
+
+  @Override
+  public long scratchBytes(TensorInfo tensor, int sources) {
+    if (tensor.shape().size() != 2) {
+      return super.scratchBytes(tensor, sources);
+    }
+    long smaller = Math.min(tensor.shape().get(0), tensor.shape().get(1));
+    long larger = Math.max(tensor.shape().get(0), tensor.shape().get(1));
+    return 8 * smaller * larger + 40 * smaller * smaller;
   }
 
   static ParameterSpec weightOfOne() {

@@ -1,5 +1,6 @@
 package io.evomerge.tensor;
 
+import io.evomerge.internal.kernel.Kernels;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Objects;
@@ -16,8 +17,11 @@ import java.util.Objects;
  */
 public final class FloatCodec {
 
-  /** Elements converted at a time: small enough for the first-level cache. */
-  private static final int BLOCK = 2048;
+  /**
+   * Elements encoded at a time: so few that the array for them, new at each call, costs little
+   * beside the elements themselves.
+   */
+  private static final int BLOCK = 512;
 
   private FloatCodec() {}
 
@@ -121,13 +125,7 @@ public final class FloatCodec {
    * @return the element's bits
    */
   public static short floatToBf16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    if ((bits & 0x7fff_ffff) > 0x7f80_0000) {
-      int upper = bits >>> 16;
-      // A payload that lies in the lower half alone would leave an infinity.
-      return (short) ((upper & 0x7f) == 0 ? upper | 0x40 : upper);
-    }
-    return (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16);
+    return Kernels.narrowBf16(value);
   }
 
   /**
@@ -136,7 +134,7 @@ public final class FloatCodec {
    * @param bits the element
    */
   public static float f16ToFloat(short bits) {
-    return HalfTable.VALUES[bits & 0xffff];
+    return Kernels.widenF16(bits);
   }
 
   /**
@@ -146,51 +144,30 @@ public final class FloatCodec {
    * @return the element's bits
    */
   public static short floatToF16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    int magnitude = bits & 0x7fff_ffff;
-    int half;
-    if (magnitude > 0x7f80_0000) {
-      int payload = (magnitude >>> 13) & 0x3ff;
-      half = 0x7c00 | (payload == 0 ? 0x200 : payload);
-    } else if (magnitude >= 0x4780_0000) {
-      half = 0x7c00;
-    } else if (magnitude >= 0x3880_0000) {
-      // Rebias the exponent from 127 to 15; a carry out of the fraction rounds up to infinity.
-      half = (magnitude - 0x3800_0000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13;
-    } else {
-      // One unit in the last place of 0.5f is the smallest subnormal: the addition rounds.
-      half = Float.floatToRawIntBits(Float.intBitsToFloat(magnitude) + 0.5f) - 0x3f00_0000;
-    }
-    return (short) ((bits >>> 16) & 0x8000 | half);
+    return Kernels.narrowF16(value);
   }
 
-  // The 16-bit loops go through arrays: a bulk copy handles alignment and byte order, and a plain
-  // loop from array to array is what compilers unroll and vectorise.
+  /** Packed elements go to the end of the target and are widened from there in place. */
+  private static int unpack(ByteBuffer bytes, float[] target, int targetOffset, int length) {
+    int pairs = length / 2;
+    int from = targetOffset + length - pairs;
+    bytes.asFloatBuffer().get(0, target, from, pairs);
+    return from;
+  }
 
   private static void decodeBf16(ByteBuffer bytes, float[] target, int targetOffset, int length) {
-    var elements = bytes.asShortBuffer();
-    short[] block = new short[Math.min(BLOCK, length)];
-    for (int done = 0; done < length; done += block.length) {
-      int count = Math.min(block.length, length - done);
-      elements.get(done, block, 0, count);
-      int to = targetOffset + done;
-      for (int i = 0; i < count; i++) {
-        target[to + i] = Float.intBitsToFloat(block[i] << 16);
-      }
+    int from = unpack(bytes, target, targetOffset, length);
+    Kernels.widenBf16(target, from, target, targetOffset, length / 2);
+    if ((length & 1) != 0) {
+      target[targetOffset + length - 1] = bf16ToFloat(bytes.getShort(2 * (length - 1)));
     }
   }
 
   private static void decodeF16(ByteBuffer bytes, float[] target, int targetOffset, int length) {
-    float[] table = HalfTable.VALUES;
-    var elements = bytes.asShortBuffer();
-    short[] block = new short[Math.min(BLOCK, length)];
-    for (int done = 0; done < length; done += block.length) {
-      int count = Math.min(block.length, length - done);
-      elements.get(done, block, 0, count);
-      int to = targetOffset + done;
-      for (int i = 0; i < count; i++) {
-        target[to + i] = table[block[i] & 0xffff];
-      }
+    int from = unpack(bytes, target, targetOffset, length);
+    Kernels.widenF16(target, from, target, targetOffset, length / 2);
+    if ((length & 1) != 0) {
+      target[targetOffset + length - 1] = f16ToFloat(bytes.getShort(2 * (length - 1)));
     }
   }
 
@@ -212,10 +189,7 @@ public final class FloatCodec {
     short[] block = new short[Math.min(BLOCK, length)];
     for (int done = 0; done < length; done += block.length) {
       int count = Math.min(block.length, length - done);
-      int from = sourceOffset + done;
-      for (int i = 0; i < count; i++) {
-        block[i] = floatToBf16(source[from + i]);
-      }
+      Kernels.narrowBf16(source, sourceOffset + done, block, count);
       elements.put(done, block, 0, count);
     }
   }
@@ -225,10 +199,7 @@ public final class FloatCodec {
     short[] block = new short[Math.min(BLOCK, length)];
     for (int done = 0; done < length; done += block.length) {
       int count = Math.min(block.length, length - done);
-      int from = sourceOffset + done;
-      for (int i = 0; i < count; i++) {
-        block[i] = floatToF16(source[from + i]);
-      }
+      Kernels.narrowF16(source, sourceOffset + done, block, count);
       elements.put(done, block, 0, count);
     }
   }
@@ -257,30 +228,5 @@ public final class FloatCodec {
 
   private static IllegalArgumentException notFloating(DType type) {
     return new IllegalArgumentException(type + " is no floating-point type");
-  }
-
-  /** Every binary16 value: 256 KiB, faster than arithmetic and made when first needed. */
-  private static final class HalfTable {
-    static final float[] VALUES = new float[1 << 16];
-
-    static {
-      for (int bits = 0; bits < VALUES.length; bits++) {
-        VALUES[bits] = widen(bits);
-      }
-    }
-
-    private static float widen(int bits) {
-      int magnitude = (bits & 0x7fff) << 13;
-      int exponent = magnitude & 0x0f80_0000;
-      int wide = magnitude + 0x3800_0000;
-      if (exponent == 0) {
-        // Read the fraction as that of a number of the smallest exponent, then take its leading 1.
-        float subnormal = Float.intBitsToFloat(magnitude + 0x3880_0000) - 0x1p-14f;
-        wide = Float.floatToRawIntBits(subnormal);
-      } else if (exponent == 0x0f80_0000) {
-        wide += 0x3800_0000;
-      }
-      return Float.intBitsToFloat(wide | (bits & 0x8000) << 16);
-    }
   }
 }

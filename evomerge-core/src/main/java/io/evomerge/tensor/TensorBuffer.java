@@ -8,8 +8,8 @@ import java.util.Objects;
 /**
  * A float32 tensor in off-heap memory that can be overwritten and read again.
  *
- * <p>The address never changes, so a native runtime can hold it across overwrites. One writer at a
- * time; readers must not run beside the writer. At most 2 GiB.
+ * <p>The address never changes, so a native runtime can hold it across overwrites. Several threads
+ * may write different elements; readers must not run beside writers. At most 2 GiB.
  */
 public final class TensorBuffer implements TensorView, TensorSink {
 

@@ -3,7 +3,8 @@ package io.evomerge.tensor;
 /**
  * Write access to one tensor, block by block.
  *
- * <p>Blocks may arrive in any order, each element exactly once. One thread writes one tensor.
+ * <p>Blocks may arrive in any order, each element exactly once, and different blocks from several
+ * threads at once: a merge shares a large tensor out to its threads.
  */
 public interface TensorSink {
 

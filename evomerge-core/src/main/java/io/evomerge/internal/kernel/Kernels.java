@@ -5,11 +5,16 @@ package io.evomerge.internal.kernel;
  *
  * <p>Selections are done with masks of bits instead of branches: signs and magnitudes of weights
  * are as good as random, and a mispredicted branch costs more than the arithmetic.
+ *
+ * <p>Each loop exists twice: in plain Java, and on the module jdk.incubator.vector where the user
+ * adds it. Both give the same bits.
  */
 public final class Kernels {
 
+  /** Chosen once, so that compilers can see through it. */
+  static final Loops LOOPS = LoopChoice.choose();
+
   private static final int MAGNITUDE = 0x7FFFFFFF;
-  private static final int INFINITY = 0x7F800000;
 
   private Kernels() {}
 
@@ -20,11 +25,7 @@ public final class Kernels {
    * @param length number of elements
    */
   public static boolean allFinite(float[] x, int length) {
-    int largest = 0;
-    for (int i = 0; i < length; i++) {
-      largest = Math.max(largest, Float.floatToRawIntBits(x[i]) & MAGNITUDE);
-    }
-    return largest < INFINITY;
+    return LOOPS.allFinite(x, length);
   }
 
   /**
@@ -35,9 +36,18 @@ public final class Kernels {
    * @param length number of elements
    */
   public static void subtract(float[] x, float[] y, int length) {
-    for (int i = 0; i < length; i++) {
-      x[i] -= y[i];
-    }
+    LOOPS.subtract(x, y, length);
+  }
+
+  /**
+   * {@code x -= y}, and returns whether no difference is NaN or infinite.
+   *
+   * @param x changed
+   * @param y subtracted
+   * @param length number of elements
+   */
+  public static boolean subtractFinite(float[] x, float[] y, int length) {
+    return LOOPS.subtractFinite(x, y, length);
   }
 
   /**
@@ -49,9 +59,7 @@ public final class Kernels {
    * @param length number of elements
    */
   public static void addScaled(float factor, float[] x, float[] sum, int length) {
-    for (int i = 0; i < length; i++) {
-      sum[i] += factor * x[i];
-    }
+    LOOPS.addScaled(factor, x, sum, length);
   }
 
   /**
@@ -63,9 +71,22 @@ public final class Kernels {
    * @param length number of elements
    */
   public static void scale(float factor, float[] x, float[] out, int length) {
-    for (int i = 0; i < length; i++) {
-      out[i] = factor * x[i];
-    }
+    LOOPS.scale(factor, x, out, length);
+  }
+
+  /**
+   * {@code out = 0 + factor0 * x0 + factor1 * x1}, each operation rounded.
+   *
+   * @param factor0 of the first array
+   * @param x0 first array
+   * @param factor1 of the second array
+   * @param x1 second array
+   * @param out overwritten; may be one of the arrays
+   * @param length number of elements
+   */
+  public static void sumOfTwo(
+      float factor0, float[] x0, float factor1, float[] x1, float[] out, int length) {
+    LOOPS.sumOfTwo(factor0, x0, factor1, x1, out, length);
   }
 
   /**
@@ -80,9 +101,7 @@ public final class Kernels {
    */
   public static void finish(
       float[] base, float[] sum, float divisor, float lambda, float[] out, int length) {
-    for (int i = 0; i < length; i++) {
-      out[i] = base[i] + lambda * (sum[i] / divisor);
-    }
+    LOOPS.finish(base, sum, divisor, lambda, out, length);
   }
 
   /**
@@ -98,15 +117,7 @@ public final class Kernels {
    */
   public static void finish(
       float[] base, float[] sum, float[] divisors, float lambda, float[] out, int length) {
-    for (int i = 0; i < length; i++) {
-      float divisor = divisors[i];
-      int zero = ((Float.floatToRawIntBits(divisor) & MAGNITUDE) - 1) >> 31;
-      // An all-ones mask turns 0 into the bits of 1.
-      float safe =
-          Float.intBitsToFloat(
-              (Float.floatToRawIntBits(divisor) & ~zero) | (Float.floatToRawIntBits(1f) & zero));
-      out[i] = base[i] + lambda * (sum[i] / safe);
-    }
+    LOOPS.finish(base, sum, divisors, lambda, out, length);
   }
 
   /**
@@ -120,11 +131,7 @@ public final class Kernels {
    * @param to index after the last
    */
   public static void keepLarge(float[] x, int bits, float factor, float[] out, int from, int to) {
-    for (int i = from; i < to; i++) {
-      float value = x[i];
-      int dropped = ((Float.floatToRawIntBits(value) & MAGNITUDE) - bits) >> 31;
-      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * value) & ~dropped);
-    }
+    LOOPS.keepLarge(x, bits, factor, out, from, to);
   }
 
   /**
@@ -139,11 +146,7 @@ public final class Kernels {
    */
   public static void keepBelow(
       float[] x, float[] uniforms, float limit, float factor, float[] out, int length) {
-    int bits = Float.floatToRawIntBits(limit);
-    for (int i = 0; i < length; i++) {
-      int kept = (Float.floatToRawIntBits(uniforms[i]) - bits) >> 31;
-      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * x[i]) & kept);
-    }
+    LOOPS.keepBelow(x, uniforms, limit, factor, out, length);
   }
 
   /**
@@ -156,11 +159,7 @@ public final class Kernels {
    * @param length number of elements
    */
   public static void addElected(float[] v, float[] votes, float[] sum, int length) {
-    for (int i = 0; i < length; i++) {
-      int bits = Float.floatToRawIntBits(v[i]);
-      int opposed = (bits ^ Float.floatToRawIntBits(votes[i])) >> 31;
-      sum[i] += Float.intBitsToFloat(bits & ~opposed);
-    }
+    LOOPS.addElected(v, votes, sum, length);
   }
 
   /**
@@ -176,14 +175,7 @@ public final class Kernels {
    */
   public static void addElected(
       float[] v, float[] votes, float[] sum, float weight, float[] weights, int length) {
-    int weightBits = Float.floatToRawIntBits(weight);
-    for (int i = 0; i < length; i++) {
-      int bits = Float.floatToRawIntBits(v[i]);
-      int opposed = (bits ^ Float.floatToRawIntBits(votes[i])) >> 31;
-      int nonzero = -(bits & MAGNITUDE) >> 31;
-      sum[i] += Float.intBitsToFloat(bits & ~opposed);
-      weights[i] += Float.intBitsToFloat(weightBits & ~opposed & nonzero);
-    }
+    LOOPS.addElected(v, votes, sum, weight, weights, length);
   }
 
   /**
@@ -194,13 +186,108 @@ public final class Kernels {
    * @param length number of elements
    */
   public static int countMagnitude(float[] x, int bits, int length) {
-    int count = 0;
-    for (int i = 0; i < length; i++) {
-      if ((Float.floatToRawIntBits(x[i]) & MAGNITUDE) == bits) {
-        count++;
-      }
-    }
-    return count;
+    return LOOPS.countMagnitude(x, bits, length);
+  }
+
+  /**
+   * Widens bfloat16 elements, two of which lie in the bits of one float: the lower half first.
+   *
+   * @param packed the elements; may be {@code target} if they lie at the end of what is written
+   * @param from index of the first pair
+   * @param target where to put the values
+   * @param to index of the first value
+   * @param pairs half the number of elements
+   */
+  public static void widenBf16(float[] packed, int from, float[] target, int to, int pairs) {
+    LOOPS.widenBf16(packed, from, target, to, pairs);
+  }
+
+  /**
+   * As {@link #widenBf16}, for binary16 elements.
+   *
+   * @param packed the elements; may be {@code target} if they lie at the end of what is written
+   * @param from index of the first pair
+   * @param target where to put the values
+   * @param to index of the first value
+   * @param pairs half the number of elements
+   */
+  public static void widenF16(float[] packed, int from, float[] target, int to, int pairs) {
+    LOOPS.widenF16(packed, from, target, to, pairs);
+  }
+
+  /**
+   * Widens one binary16.
+   *
+   * @param bits the element
+   */
+  public static float widenF16(short bits) {
+    return ScalarLoops.wideF16(bits);
+  }
+
+  /**
+   * Narrows to bfloat16, to nearest, ties to even; a NaN keeps its sign and upper payload.
+   *
+   * @param source the values
+   * @param from index of the first value
+   * @param target takes the elements, from index 0
+   * @param length number of elements
+   */
+  public static void narrowBf16(float[] source, int from, short[] target, int length) {
+    LOOPS.narrowBf16(source, from, target, length);
+  }
+
+  /**
+   * Narrows one value to bfloat16.
+   *
+   * @param value any float
+   */
+  public static short narrowBf16(float value) {
+    return ScalarLoops.bf16(value);
+  }
+
+  /**
+   * As {@link #narrowBf16(float[], int, short[], int)}, for binary16 elements.
+   *
+   * @param source the values
+   * @param from index of the first value
+   * @param target takes the elements, from index 0
+   * @param length number of elements
+   */
+  public static void narrowF16(float[] source, int from, short[] target, int length) {
+    LOOPS.narrowF16(source, from, target, length);
+  }
+
+  /**
+   * Narrows one value to binary16.
+   *
+   * @param value any float
+   */
+  public static short narrowF16(float value) {
+    return ScalarLoops.f16(value);
+  }
+
+  /**
+   * Rounds to bfloat16 and widens again.
+   *
+   * @param source the values
+   * @param from index of the first value
+   * @param target takes the values, from index 0
+   * @param length number of elements
+   */
+  public static void roundBf16(float[] source, int from, float[] target, int length) {
+    LOOPS.roundBf16(source, from, target, length);
+  }
+
+  /**
+   * Rounds to binary16 and widens again.
+   *
+   * @param source the values
+   * @param from index of the first value
+   * @param target takes the values, from index 0
+   * @param length number of elements
+   */
+  public static void roundF16(float[] source, int from, float[] target, int length) {
+    LOOPS.roundF16(source, from, target, length);
   }
 
   /**

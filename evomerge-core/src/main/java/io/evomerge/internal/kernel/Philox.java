@@ -86,15 +86,15 @@ public final class Philox {
       }
     }
     long counter = position + done >>> 2;
-    for (; done + 4 <= length; done += 4) {
-      block(counter++, words);
-      target[done] = unit(words[0]);
-      target[done + 1] = unit(words[1]);
-      target[done + 2] = unit(words[2]);
-      target[done + 3] = unit(words[3]);
+    int counters = length - done >> 2;
+    if (counters > 0) {
+      long key = (long) key1 << 32 | key0 & LOW;
+      long stream = (long) stream1 << 32 | stream0 & LOW;
+      Kernels.LOOPS.uniforms(key, stream, counter, target, done, counters);
+      done += 4 * counters;
     }
     if (done < length) {
-      block(counter, words);
+      block(counter + counters, words);
       for (int i = 0; done < length; i++) {
         target[done++] = unit(words[i]);
       }

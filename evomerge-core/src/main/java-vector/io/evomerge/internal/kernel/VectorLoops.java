@@ -1,0 +1,547 @@
+package io.evomerge.internal.kernel;
+
+import java.util.function.LongUnaryOperator;
+import java.util.stream.LongStream;
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * The loops on the module jdk.incubator.vector; the rest of each array is left to {@link
+ * ScalarLoops}. Compiled apart, since that module is there only where it is asked for.
+ *
+ * <p>Vectors never pass through a method of ours: where the compiler does not inline it, it makes
+ * each vector an object. And a vector that a loop carries is an argument, not the receiver, of an
+ * operation: its exact class is known too late.
+ */
+final class VectorLoops implements Loops {
+
+  private static final VectorSpecies<Float> F = FloatVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Integer> I = IntVector.SPECIES_PREFERRED;
+  private static final VectorSpecies<Long> L = LongVector.SPECIES_PREFERRED;
+
+  /** Half as wide: a vector of packed 16-bit elements that fills a whole one when widened. */
+  private static final VectorSpecies<Float> F_HALF =
+      VectorSpecies.of(float.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
+
+  private static final VectorSpecies<Short> S_HALF =
+      VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
+
+  private static final VectorSpecies<Float> F4 = FloatVector.SPECIES_128;
+  private static final VectorSpecies<Double> D4 = DoubleVector.SPECIES_256;
+
+  private static final int STEP = F.length();
+  private static final int MAGNITUDE = 0x7FFFFFFF;
+  private static final int INFINITY = 0x7F800000;
+  private static final int TO_SIGN = 0x00800000;
+
+  private static final long MULTIPLIER_0 = 0xD2511F53L;
+  private static final long MULTIPLIER_1 = 0xCD9E8D57L;
+  private static final int WEYL_0 = 0x9E3779B9;
+  private static final int WEYL_1 = 0xBB67AE85;
+  private static final long LOW = 0xFFFFFFFFL;
+  private static final int ROUNDS = 10;
+  private static final float TO_UNIT = 0x1p-24f;
+
+  private static final int COUNTERS = L.length() / 2;
+  private static final LongVector EVEN = vector(i -> (i & 1) - 1);
+  private static final LongVector STEPS = vector(i -> i / 2);
+  private static final LongVector MULTIPLIERS =
+      vector(i -> (i & 1) == 0 ? MULTIPLIER_0 : MULTIPLIER_1);
+  private static final LongVector WEYL = vector(i -> ((i & 1) == 0 ? WEYL_0 : WEYL_1) & LOW);
+  private static final VectorShuffle<Long> SWAP = VectorShuffle.fromOp(L, i -> i ^ 1);
+
+  private final Loops rest = new ScalarLoops();
+
+  /** Returns the width of a vector. */
+  static int bits() {
+    return F.vectorBitSize();
+  }
+
+  @Override
+  public boolean allFinite(float[] x, int length) {
+    int end = F.loopBound(length);
+    IntVector flags = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector bits = FloatVector.fromArray(F, x, i).reinterpretAsInts();
+      flags = bits.and(MAGNITUDE).add(TO_SIGN).or(flags);
+    }
+    int all = flags.reduceLanes(VectorOperators.OR);
+    for (int i = end; i < length; i++) {
+      all |= (Float.floatToRawIntBits(x[i]) & MAGNITUDE) + TO_SIGN;
+    }
+    return all >= 0;
+  }
+
+  @Override
+  public void subtract(float[] x, float[] y, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector.fromArray(F, x, i).sub(FloatVector.fromArray(F, y, i)).intoArray(x, i);
+    }
+    for (int i = end; i < length; i++) {
+      x[i] -= y[i];
+    }
+  }
+
+  @Override
+  public boolean subtractFinite(float[] x, float[] y, int length) {
+    int end = F.loopBound(length);
+    IntVector flags = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector difference = FloatVector.fromArray(F, x, i).sub(FloatVector.fromArray(F, y, i));
+      difference.intoArray(x, i);
+      flags = difference.reinterpretAsInts().and(MAGNITUDE).add(TO_SIGN).or(flags);
+    }
+    int all = flags.reduceLanes(VectorOperators.OR);
+    for (int i = end; i < length; i++) {
+      x[i] -= y[i];
+      all |= (Float.floatToRawIntBits(x[i]) & MAGNITUDE) + TO_SIGN;
+    }
+    return all >= 0;
+  }
+
+  @Override
+  public void addScaled(float factor, float[] x, float[] sum, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector product = FloatVector.fromArray(F, x, i).mul(factor);
+      FloatVector.fromArray(F, sum, i).add(product).intoArray(sum, i);
+    }
+    for (int i = end; i < length; i++) {
+      sum[i] += factor * x[i];
+    }
+  }
+
+  @Override
+  public void scale(float factor, float[] x, float[] out, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector.fromArray(F, x, i).mul(factor).intoArray(out, i);
+    }
+    for (int i = end; i < length; i++) {
+      out[i] = factor * x[i];
+    }
+  }
+
+  @Override
+  public void sumOfTwo(
+      float factor0, float[] x0, float factor1, float[] x1, float[] out, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector first = FloatVector.fromArray(F, x0, i).mul(factor0).add(0f);
+      FloatVector second = FloatVector.fromArray(F, x1, i).mul(factor1);
+      first.add(second).intoArray(out, i);
+    }
+    for (int i = end; i < length; i++) {
+      out[i] = 0f + factor0 * x0[i] + factor1 * x1[i];
+    }
+  }
+
+  @Override
+  public void finish(
+      float[] base, float[] sum, float divisor, float lambda, float[] out, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector change = FloatVector.fromArray(F, sum, i).div(divisor).mul(lambda);
+      FloatVector.fromArray(F, base, i).add(change).intoArray(out, i);
+    }
+    for (int i = end; i < length; i++) {
+      out[i] = base[i] + lambda * (sum[i] / divisor);
+    }
+  }
+
+  @Override
+  public void finish(
+      float[] base, float[] sum, float[] divisors, float lambda, float[] out, int length) {
+    FloatVector one = FloatVector.broadcast(F, 1f);
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector divisor = FloatVector.fromArray(F, divisors, i);
+      FloatVector safe = divisor.blend(one, divisor.compare(VectorOperators.EQ, 0f));
+      FloatVector change = FloatVector.fromArray(F, sum, i).div(safe).mul(lambda);
+      FloatVector.fromArray(F, base, i).add(change).intoArray(out, i);
+    }
+    for (int i = end; i < length; i++) {
+      float safe = divisors[i] == 0 ? 1f : divisors[i];
+      out[i] = base[i] + lambda * (sum[i] / safe);
+    }
+  }
+
+  @Override
+  public void keepLarge(float[] x, int bits, float factor, float[] out, int from, int to) {
+    int i = from;
+    for (; i <= to - STEP; i += STEP) {
+      FloatVector value = FloatVector.fromArray(F, x, i);
+      IntVector dropped =
+          value.reinterpretAsInts().and(MAGNITUDE).sub(bits).lanewise(VectorOperators.ASHR, 31);
+      value
+          .mul(factor)
+          .reinterpretAsInts()
+          .and(dropped.not())
+          .reinterpretAsFloats()
+          .intoArray(out, i);
+    }
+    rest.keepLarge(x, bits, factor, out, i, to);
+  }
+
+  @Override
+  public void keepBelow(
+      float[] x, float[] uniforms, float limit, float factor, float[] out, int length) {
+    int bits = Float.floatToRawIntBits(limit);
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector kept =
+          FloatVector.fromArray(F, uniforms, i)
+              .reinterpretAsInts()
+              .sub(bits)
+              .lanewise(VectorOperators.ASHR, 31);
+      FloatVector.fromArray(F, x, i)
+          .mul(factor)
+          .reinterpretAsInts()
+          .and(kept)
+          .reinterpretAsFloats()
+          .intoArray(out, i);
+    }
+    for (int i = end; i < length; i++) {
+      int kept = (Float.floatToRawIntBits(uniforms[i]) - bits) >> 31;
+      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * x[i]) & kept);
+    }
+  }
+
+  @Override
+  public void addElected(float[] v, float[] votes, float[] sum, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector bits = FloatVector.fromArray(F, v, i).reinterpretAsInts();
+      IntVector agreed =
+          FloatVector.fromArray(F, votes, i)
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.XOR, bits)
+              .lanewise(VectorOperators.ASHR, 31)
+              .not();
+      FloatVector.fromArray(F, sum, i)
+          .add(bits.and(agreed).reinterpretAsFloats())
+          .intoArray(sum, i);
+    }
+    for (int i = end; i < length; i++) {
+      int bits = Float.floatToRawIntBits(v[i]);
+      int opposed = (bits ^ Float.floatToRawIntBits(votes[i])) >> 31;
+      sum[i] += Float.intBitsToFloat(bits & ~opposed);
+    }
+  }
+
+  @Override
+  public void addElected(
+      float[] v, float[] votes, float[] sum, float weight, float[] weights, int length) {
+    int weightBits = Float.floatToRawIntBits(weight);
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector bits = FloatVector.fromArray(F, v, i).reinterpretAsInts();
+      IntVector agreed =
+          FloatVector.fromArray(F, votes, i)
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.XOR, bits)
+              .lanewise(VectorOperators.ASHR, 31)
+              .not();
+      IntVector nonzero = bits.and(MAGNITUDE).neg().lanewise(VectorOperators.ASHR, 31);
+      FloatVector.fromArray(F, sum, i)
+          .add(bits.and(agreed).reinterpretAsFloats())
+          .intoArray(sum, i);
+      FloatVector.fromArray(F, weights, i)
+          .add(agreed.and(nonzero).and(weightBits).reinterpretAsFloats())
+          .intoArray(weights, i);
+    }
+    for (int i = end; i < length; i++) {
+      int bits = Float.floatToRawIntBits(v[i]);
+      int opposed = (bits ^ Float.floatToRawIntBits(votes[i])) >> 31;
+      int nonzero = -(bits & MAGNITUDE) >> 31;
+      sum[i] += Float.intBitsToFloat(bits & ~opposed);
+      weights[i] += Float.intBitsToFloat(weightBits & ~opposed & nonzero);
+    }
+  }
+
+  @Override
+  public int countMagnitude(float[] x, int bits, int length) {
+    int end = F.loopBound(length);
+    int count = 0;
+    for (int i = 0; i < end; i += STEP) {
+      count +=
+          FloatVector.fromArray(F, x, i)
+              .reinterpretAsInts()
+              .and(MAGNITUDE)
+              .compare(VectorOperators.EQ, bits)
+              .trueCount();
+    }
+    for (int i = end; i < length; i++) {
+      if ((Float.floatToRawIntBits(x[i]) & MAGNITUDE) == bits) {
+        count++;
+      }
+    }
+    return count;
+  }
+
+  // Packed elements may lie in the upper part of the target itself: a vector is read before it is
+  // written, and what is written never reaches what is still to be read.
+
+  @Override
+  public void widenBf16(float[] packed, int from, float[] target, int to, int pairs) {
+    int i = 0;
+    for (; i <= pairs - STEP / 2; i += STEP / 2) {
+      FloatVector.fromArray(F_HALF, packed, from + i)
+          .reinterpretAsShorts()
+          .convertShape(VectorOperators.S2I, I, 0)
+          .lanewise(VectorOperators.LSHL, 16)
+          .reinterpretAsFloats()
+          .intoArray(target, to + 2 * i);
+    }
+    rest.widenBf16(packed, from + i, target, to + 2 * i, pairs - i);
+  }
+
+  @Override
+  public void widenF16(float[] packed, int from, float[] target, int to, int pairs) {
+    int i = 0;
+    for (; i <= pairs - STEP / 2; i += STEP / 2) {
+      IntVector bits =
+          FloatVector.fromArray(F_HALF, packed, from + i)
+              .reinterpretAsShorts()
+              .convertShape(VectorOperators.S2I, I, 0)
+              .reinterpretAsInts();
+      IntVector magnitude = bits.and(0x7FFF).lanewise(VectorOperators.LSHL, 13);
+      // Read the fraction as that of a number of the smallest exponent, then take its leading 1.
+      IntVector subnormal =
+          magnitude.add(0x38800000).reinterpretAsFloats().sub(0x1p-14f).reinterpretAsInts();
+      IntVector infinite = magnitude.add(0x70000000);
+      magnitude
+          .add(0x38000000)
+          .blend(subnormal, magnitude.compare(VectorOperators.LT, 0x00800000))
+          .blend(infinite, magnitude.compare(VectorOperators.GE, 0x0F800000))
+          .or(bits.and(0x8000).lanewise(VectorOperators.LSHL, 16))
+          .reinterpretAsFloats()
+          .intoArray(target, to + 2 * i);
+    }
+    rest.widenF16(packed, from + i, target, to + 2 * i, pairs - i);
+  }
+
+  @Override
+  public void narrowBf16(float[] source, int from, short[] target, int length) {
+    int end = F.loopBound(length);
+    IntVector flags = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector bits = FloatVector.fromArray(F, source, from + i).reinterpretAsInts();
+      IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+      IntVector rounded = bits.add(odd).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
+      ((ShortVector) rounded.convertShape(VectorOperators.I2S, S_HALF, 0)).intoArray(target, i);
+      flags = bits.and(MAGNITUDE).add(TO_SIGN).or(flags);
+    }
+    // A NaN is not rounded: once more, one by one.
+    int done = flags.reduceLanes(VectorOperators.OR) < 0 ? 0 : end;
+    for (int i = done; i < length; i++) {
+      target[i] = ScalarLoops.bf16(source[from + i]);
+    }
+  }
+
+  @Override
+  public void narrowF16(float[] source, int from, short[] target, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector bits = FloatVector.fromArray(F, source, from + i).reinterpretAsInts();
+      IntVector magnitude = bits.and(MAGNITUDE);
+      IntVector shifted = magnitude.lanewise(VectorOperators.LSHR, 13);
+      // Rebias the exponent from 127 to 15; a carry out of the fraction rounds up to infinity.
+      IntVector normal =
+          magnitude.add(shifted.and(1)).add(0xFFF - 0x38000000).lanewise(VectorOperators.LSHR, 13);
+      // One unit in the last place of 0.5f is the smallest subnormal: the addition rounds.
+      IntVector subnormal =
+          magnitude.reinterpretAsFloats().add(0.5f).reinterpretAsInts().sub(0x3F000000);
+      IntVector payload = shifted.and(0x3FF);
+      IntVector nan = payload.blend(0x200, payload.compare(VectorOperators.EQ, 0)).or(0x7C00);
+      IntVector half =
+          normal
+              .blend(subnormal, magnitude.compare(VectorOperators.LT, 0x38800000))
+              .blend(0x7C00, magnitude.compare(VectorOperators.GE, 0x47800000))
+              .blend(nan, magnitude.compare(VectorOperators.GT, INFINITY))
+              .or(bits.lanewise(VectorOperators.LSHR, 16).and(0x8000));
+      ((ShortVector) half.convertShape(VectorOperators.I2S, S_HALF, 0)).intoArray(target, i);
+    }
+    for (int i = end; i < length; i++) {
+      target[i] = ScalarLoops.f16(source[from + i]);
+    }
+  }
+
+  @Override
+  public void roundBf16(float[] source, int from, float[] target, int length) {
+    int end = F.loopBound(length);
+    IntVector flags = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector bits = FloatVector.fromArray(F, source, from + i).reinterpretAsInts();
+      IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+      bits.add(odd).add(0x7FFF).and(0xFFFF0000).reinterpretAsFloats().intoArray(target, i);
+      flags = bits.and(MAGNITUDE).add(TO_SIGN).or(flags);
+    }
+    int done = flags.reduceLanes(VectorOperators.OR) < 0 ? 0 : end;
+    for (int i = done; i < length; i++) {
+      target[i] = Float.intBitsToFloat(ScalarLoops.bf16(source[from + i]) << 16);
+    }
+  }
+
+  @Override
+  public void roundF16(float[] source, int from, float[] target, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector bits = FloatVector.fromArray(F, source, from + i).reinterpretAsInts();
+      IntVector magnitude = bits.and(MAGNITUDE);
+      IntVector odd = magnitude.lanewise(VectorOperators.LSHR, 13).and(1);
+      IntVector normal = magnitude.add(odd).add(0xFFF).and(~0x1FFF);
+      // One unit in the last place of 0.5f is the smallest subnormal: the addition rounds.
+      IntVector subnormal = magnitude.reinterpretAsFloats().add(0.5f).sub(0.5f).reinterpretAsInts();
+      IntVector payload = magnitude.and(0x7FE000);
+      IntVector nan = payload.blend(0x400000, payload.compare(VectorOperators.EQ, 0)).or(INFINITY);
+      normal
+          .blend(INFINITY, normal.compare(VectorOperators.GE, 0x47800000))
+          .blend(subnormal, magnitude.compare(VectorOperators.LT, 0x38800000))
+          .blend(nan, magnitude.compare(VectorOperators.GT, INFINITY))
+          .or(bits.and(~MAGNITUDE))
+          .reinterpretAsFloats()
+          .intoArray(target, i);
+    }
+    for (int i = end; i < length; i++) {
+      target[i] = ScalarLoops.wideF16(ScalarLoops.f16(source[from + i]));
+    }
+  }
+
+  // Eight lanes are two vectors of four, which every machine with 256 bits has.
+
+  @Override
+  public void addMagnitudes(double[] lanes, float[] x, int from, int length) {
+    DoubleVector lower = DoubleVector.fromArray(D4, lanes, 0);
+    DoubleVector upper = DoubleVector.fromArray(D4, lanes, 4);
+    for (int i = from; i < from + length; i += 8) {
+      FloatVector a = FloatVector.fromArray(F4, x, i).abs();
+      FloatVector b = FloatVector.fromArray(F4, x, i + 4).abs();
+      lower = ((DoubleVector) a.convertShape(VectorOperators.F2D, D4, 0)).add(lower);
+      upper = ((DoubleVector) b.convertShape(VectorOperators.F2D, D4, 0)).add(upper);
+    }
+    lower.intoArray(lanes, 0);
+    upper.intoArray(lanes, 4);
+  }
+
+  @Override
+  public void addProducts(double[] lanes, float[] x, float[] y, int from, int length) {
+    DoubleVector lower = DoubleVector.fromArray(D4, lanes, 0);
+    DoubleVector upper = DoubleVector.fromArray(D4, lanes, 4);
+    for (int i = from; i < from + length; i += 8) {
+      FloatVector a = FloatVector.fromArray(F4, x, i);
+      FloatVector b = FloatVector.fromArray(F4, y, i);
+      FloatVector c = FloatVector.fromArray(F4, x, i + 4);
+      FloatVector d = FloatVector.fromArray(F4, y, i + 4);
+      lower =
+          ((DoubleVector) a.convertShape(VectorOperators.F2D, D4, 0))
+              .mul(b.convertShape(VectorOperators.F2D, D4, 0))
+              .add(lower);
+      upper =
+          ((DoubleVector) c.convertShape(VectorOperators.F2D, D4, 0))
+              .mul(d.convertShape(VectorOperators.F2D, D4, 0))
+              .add(upper);
+    }
+    lower.intoArray(lanes, 0);
+    upper.intoArray(lanes, 4);
+  }
+
+  @Override
+  public void addProducts(
+      double[] xy, double[] xx, double[] yy, float[] x, float[] y, int from, int length) {
+    addProducts(xy, xx, yy, x, y, from, length, 0);
+    addProducts(xy, xx, yy, x, y, from, length, 4);
+  }
+
+  private static void addProducts(
+      double[] xy, double[] xx, double[] yy, float[] x, float[] y, int from, int length, int lane) {
+    DoubleVector sumXy = DoubleVector.fromArray(D4, xy, lane);
+    DoubleVector sumXx = DoubleVector.fromArray(D4, xx, lane);
+    DoubleVector sumYy = DoubleVector.fromArray(D4, yy, lane);
+    for (int i = from + lane; i < from + length; i += 8) {
+      FloatVector a = FloatVector.fromArray(F4, x, i);
+      FloatVector b = FloatVector.fromArray(F4, y, i);
+      DoubleVector c = (DoubleVector) a.convertShape(VectorOperators.F2D, D4, 0);
+      DoubleVector d = (DoubleVector) b.convertShape(VectorOperators.F2D, D4, 0);
+      sumXy = c.mul(d).add(sumXy);
+      sumXx = c.mul(c).add(sumXx);
+      sumYy = d.mul(d).add(sumYy);
+    }
+    sumXy.intoArray(xy, lane);
+    sumXx.intoArray(xx, lane);
+    sumYy.intoArray(yy, lane);
+  }
+
+  // Each counter takes two neighbouring lanes of 64 bits, which hold its words 0 and 2 in one
+  // vector
+  // and 1 and 3 in another: so the words come out in order. Products are exact; what is left in the
+  // upper halves is masked away before it is multiplied.
+
+  @Override
+  public void uniforms(
+      long key, long stream, long counter, float[] target, int from, int counters) {
+    long[] stream0 = alternating(0, stream & LOW);
+    long[] stream1 = alternating(0, stream >>> 32);
+    long[] keys = alternating(key & LOW, key >>> 32);
+    int whole = counters / COUNTERS * COUNTERS;
+    uniforms(stream0, stream1, keys, counter, target, from, whole);
+    rest.uniforms(key, stream, counter + whole, target, from + 4 * whole, counters - whole);
+  }
+
+  private static void uniforms(
+      long[] stream0,
+      long[] stream1,
+      long[] keys,
+      long counter,
+      float[] target,
+      int from,
+      int counters) {
+    LongVector s0 = LongVector.fromArray(L, stream0, 0);
+    LongVector s1 = LongVector.fromArray(L, stream1, 0);
+    LongVector low = LongVector.broadcast(L, LOW);
+    LongVector weyl = WEYL.and(low);
+    LongVector firstKey = LongVector.fromArray(L, keys, 0);
+    for (int i = 0; i < counters; i += COUNTERS) {
+      LongVector position = STEPS.add(counter + i);
+      LongVector a = position.and(EVEN).or(s0);
+      LongVector b = position.lanewise(VectorOperators.LSHR, 32).and(EVEN).or(s1);
+      LongVector key = firstKey;
+      for (int round = 0; round < ROUNDS; round++) {
+        LongVector product = low.and(a).mul(MULTIPLIERS).rearrange(SWAP);
+        a =
+            product
+                .lanewise(VectorOperators.LSHR, 32)
+                .lanewise(VectorOperators.XOR, b)
+                .lanewise(VectorOperators.XOR, key);
+        b = product;
+        key = weyl.add(key);
+      }
+      IntVector words = low.and(a).or(b.lanewise(VectorOperators.LSHL, 32)).reinterpretAsInts();
+      ((FloatVector)
+              words.lanewise(VectorOperators.LSHR, 8).convertShape(VectorOperators.I2F, F, 0))
+          .mul(TO_UNIT)
+          .intoArray(target, from + 4 * i);
+    }
+  }
+
+  private static long[] alternating(long even, long odd) {
+    long[] lanes = new long[L.length()];
+    for (int i = 0; i < lanes.length; i++) {
+      lanes[i] = (i & 1) == 0 ? even : odd;
+    }
+    return lanes;
+  }
+
+  private static LongVector vector(LongUnaryOperator value) {
+    long[] lanes = LongStream.range(0, L.length()).map(value).toArray();
+    return LongVector.fromArray(L, lanes, 0);
+  }
+}
