@@ -120,7 +120,7 @@ class ProgramsTest {
   @CsvSource({
     "evaluate --answr number a b, Possible solutions: --answer",
     "evaluate a, Missing required parameter: 'TASK.jsonl'",
-    "mege a b, Did you mean: run merge?",
+    "mege a b, Did you mean: run merge",
     "merge a b c, Unmatched argument at index 3: 'c'"
   })
   void aWrongCommandLineIsRefusedWithAHint(String line, String hint) {
