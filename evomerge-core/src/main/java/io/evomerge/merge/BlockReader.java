@@ -2,6 +2,7 @@ package io.evomerge.merge;
 
 import io.evomerge.exception.MergeException;
 import io.evomerge.internal.kernel.Kernels;
+import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorView;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -22,6 +23,7 @@ final class BlockReader {
   private final long elements;
   private final int blockLength;
   private final int blocksPerStripe;
+  private byte @Nullable [] packed;
   private final Slot baseSlot = new Slot();
   private final Slot[] sourceSlots;
   private final Slot[] deltaSlots;
@@ -96,6 +98,48 @@ final class BlockReader {
   float[] source(int source, long block) {
     return read(
         Content.SOURCE, source, block, sourceSlots[source], (b, to) -> readSource(source, b, to));
+  }
+
+  /**
+   * Adds a multiple of a source to a sum; what it reads is not kept where reading is as fast.
+   *
+   * @throws MergeException if a number is not finite
+   */
+  void addSource(int source, long block, float factor, float[] sum) {
+    TensorView view = task.sources().get(source);
+    if (view.info().dtype() == DType.BF16) {
+      addPacked(view, block, factor, sum, () -> source(source, block));
+    } else {
+      Kernels.addScaled(factor, source(source, block), sum, length(block));
+    }
+  }
+
+  /**
+   * Adds a multiple of the base to a sum; as {@link #addSource}.
+   *
+   * @throws MergeException if a number is not finite
+   */
+  void addBase(long block, float factor, float[] sum) {
+    TensorView view = base;
+    if (view != null && view.info().dtype() == DType.BF16) {
+      addPacked(view, block, factor, sum, () -> base(block));
+    } else {
+      Kernels.addScaled(factor, base(block), sum, length(block));
+    }
+  }
+
+  private void addPacked(TensorView view, long block, float factor, float[] sum, Runnable refuse) {
+    int length = length(block);
+    byte[] bytes = packed;
+    if (bytes == null) {
+      bytes = new byte[2 * blockLength];
+      packed = bytes;
+    }
+    view.readBytes(2 * offset(block), bytes, 0, 2 * length);
+    if (!Kernels.addScaledBf16(factor, bytes, sum, length)) {
+      refuse.run();
+      throw new IllegalStateException("a source changed while it was merged");
+    }
   }
 
   /** Source minus base. */

@@ -1,7 +1,6 @@
 package io.evomerge.merge;
 
 import io.evomerge.genome.ParameterSpec;
-import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.tensor.TensorSink;
 import java.util.Arrays;
 
@@ -30,24 +29,13 @@ final class Linear extends CheckedOperator {
           float[] out = in.newBlock();
           for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
             int length = in.length(block);
-            add(in, block, factors, out, length);
+            Arrays.fill(out, 0, length, 0f);
+            for (int s = 0; s < factors.length; s++) {
+              in.addSource(s, block, factors[s], out);
+            }
             sink.writeFloats(in.offset(block), out, 0, length);
           }
         });
-  }
-
-  private static void add(BlockReader in, long block, float[] factors, float[] out, int length) {
-    int next = 0;
-    if (factors.length == 1) {
-      Arrays.fill(out, 0, length, 0f);
-    } else {
-      float[] first = in.source(0, block);
-      Kernels.sumOfTwo(factors[0], first, factors[1], in.source(1, block), out, length);
-      next = 2;
-    }
-    for (int s = next; s < factors.length; s++) {
-      Kernels.addScaled(factors[s], in.source(s, block), out, length);
-    }
   }
 
   private float[] factors(TensorMerge task) {

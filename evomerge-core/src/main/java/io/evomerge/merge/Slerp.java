@@ -1,9 +1,9 @@
 package io.evomerge.merge;
 
 import io.evomerge.genome.ParameterSpec;
-import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.internal.kernel.LaneSum;
 import io.evomerge.tensor.TensorSink;
+import java.util.Arrays;
 
 /**
  * Spherical linear interpolation of two flattened tensors; Shoemake 1985, "Animating Rotation with
@@ -61,8 +61,14 @@ final class Slerp extends CheckedOperator {
           float[] out = in.newBlock();
           for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
             int length = in.length(block);
-            float[] first = first(in, fromBase, block);
-            Kernels.sumOfTwo(weight0, first, weight1, second(in, fromBase, block), out, length);
+            Arrays.fill(out, 0, length, 0f);
+            if (fromBase) {
+              in.addBase(block, weight0, out);
+              in.addSource(0, block, weight1, out);
+            } else {
+              in.addSource(0, block, weight0, out);
+              in.addSource(1, block, weight1, out);
+            }
             sink.writeFloats(in.offset(block), out, 0, length);
           }
         });

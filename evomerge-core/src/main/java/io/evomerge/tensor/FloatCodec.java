@@ -21,7 +21,7 @@ public final class FloatCodec {
    * Elements encoded at a time: so few that the array for them, new at each call, costs little
    * beside the elements themselves.
    */
-  private static final int BLOCK = 512;
+  private static final int BLOCK = 1024;
 
   private FloatCodec() {}
 

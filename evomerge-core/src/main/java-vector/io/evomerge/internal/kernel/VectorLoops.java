@@ -2,6 +2,7 @@ package io.evomerge.internal.kernel;
 
 import java.util.function.LongUnaryOperator;
 import java.util.stream.LongStream;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -29,6 +30,9 @@ final class VectorLoops implements Loops {
   /** Half as wide: a vector of packed 16-bit elements that fills a whole one when widened. */
   private static final VectorSpecies<Float> F_HALF =
       VectorSpecies.of(float.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
+
+  private static final VectorSpecies<Byte> B_HALF =
+      VectorSpecies.of(byte.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
 
   private static final VectorSpecies<Short> S_HALF =
       VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
@@ -117,6 +121,25 @@ final class VectorLoops implements Loops {
     for (int i = end; i < length; i++) {
       sum[i] += factor * x[i];
     }
+  }
+
+  @Override
+  public boolean addScaledBf16(float factor, byte[] packed, float[] sum, int length) {
+    int end = F.loopBound(length);
+    IntVector flags = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector bits =
+          ByteVector.fromArray(B_HALF, packed, 2 * i)
+              .reinterpretAsShorts()
+              .convertShape(VectorOperators.S2I, I, 0)
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.LSHL, 16);
+      flags = bits.and(MAGNITUDE).add(TO_SIGN).or(flags);
+      FloatVector product = bits.reinterpretAsFloats().mul(factor);
+      FloatVector.fromArray(F, sum, i).add(product).intoArray(sum, i);
+    }
+    boolean finite = ScalarLoops.addScaledBf16(factor, packed, sum, end, length);
+    return finite & flags.reduceLanes(VectorOperators.OR) >= 0;
   }
 
   @Override

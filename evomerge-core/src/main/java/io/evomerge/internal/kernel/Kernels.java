@@ -63,6 +63,18 @@ public final class Kernels {
   }
 
   /**
+   * {@code sum += factor * x}, and returns whether no element of x is NaN or infinite.
+   *
+   * @param factor of every element
+   * @param packed bfloat16 elements, little-endian, from index 0
+   * @param sum changed
+   * @param length number of elements
+   */
+  public static boolean addScaledBf16(float factor, byte[] packed, float[] sum, int length) {
+    return LOOPS.addScaledBf16(factor, packed, sum, length);
+  }
+
+  /**
    * {@code out = factor * x}.
    *
    * @param factor of every element

@@ -1,5 +1,6 @@
 package io.evomerge.internal.kernel;
 
+import java.nio.ByteOrder;
 import java.util.Locale;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -41,6 +42,10 @@ final class LoopChoice {
     }
     if (System.getProperty("java.vm.info", "").contains("interpreted mode")) {
       LOG.info("merge kernels: plain Java, since there is no compiler for vectors (-Xint)");
+      return Optional.empty();
+    }
+    if (ByteOrder.nativeOrder() != ByteOrder.LITTLE_ENDIAN) {
+      LOG.info("merge kernels: plain Java, since this machine is big-endian");
       return Optional.empty();
     }
     LoopChoice.class.getModule().addReads(module.get());

@@ -19,6 +19,9 @@ interface Loops {
   /** See {@link Kernels#addScaled}. */
   void addScaled(float factor, float[] x, float[] sum, int length);
 
+  /** See {@link Kernels#addScaledBf16}. */
+  boolean addScaledBf16(float factor, byte[] packed, float[] sum, int length);
+
   /** See {@link Kernels#scale}. */
   void scale(float factor, float[] x, float[] out, int length);
 

@@ -17,6 +17,7 @@ final class OutOfLineLoops implements Loops {
   private final MethodHandle subtract;
   private final MethodHandle subtractFinite;
   private final MethodHandle addScaled;
+  private final MethodHandle addScaledBf16;
   private final MethodHandle scale;
   private final MethodHandle sumOfTwo;
   private final MethodHandle finish;
@@ -44,6 +45,15 @@ final class OutOfLineLoops implements Loops {
         bind(target, "subtractFinite", boolean.class, float[].class, float[].class, int.class);
     addScaled =
         bind(target, "addScaled", void.class, float.class, float[].class, float[].class, int.class);
+    addScaledBf16 =
+        bind(
+            target,
+            "addScaledBf16",
+            boolean.class,
+            float.class,
+            byte[].class,
+            float[].class,
+            int.class);
     scale = bind(target, "scale", void.class, float.class, float[].class, float[].class, int.class);
     sumOfTwo =
         bind(
@@ -241,6 +251,15 @@ final class OutOfLineLoops implements Loops {
   public void addScaled(float factor, float[] x, float[] sum, int length) {
     try {
       addScaled.invokeExact(factor, x, sum, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public boolean addScaledBf16(float factor, byte[] packed, float[] sum, int length) {
+    try {
+      return (boolean) addScaledBf16.invokeExact(factor, packed, sum, length);
     } catch (Throwable e) {
       throw unchecked(e);
     }

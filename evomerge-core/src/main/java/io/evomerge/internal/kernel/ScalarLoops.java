@@ -1,5 +1,9 @@
 package io.evomerge.internal.kernel;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
+
 /** Plain Java, as any machine runs it. */
 final class ScalarLoops implements Loops {
 
@@ -8,6 +12,9 @@ final class ScalarLoops implements Loops {
 
   /** Added to the bits of a magnitude, it reaches the sign bit from infinity on. */
   private static final int TO_SIGN = 0x00800000;
+
+  private static final VarHandle SHORTS =
+      MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.LITTLE_ENDIAN);
 
   private static final int ONE = 0x3F800000;
   private static final int LANES = 8;
@@ -47,6 +54,21 @@ final class ScalarLoops implements Loops {
     for (int i = 0; i < length; i++) {
       sum[i] += factor * x[i];
     }
+  }
+
+  @Override
+  public boolean addScaledBf16(float factor, byte[] packed, float[] sum, int length) {
+    return addScaledBf16(factor, packed, sum, 0, length);
+  }
+
+  static boolean addScaledBf16(float factor, byte[] packed, float[] sum, int from, int length) {
+    int flags = 0;
+    for (int i = from; i < length; i++) {
+      int bits = (short) SHORTS.get(packed, 2 * i) << 16;
+      flags |= (bits & MAGNITUDE) + TO_SIGN;
+      sum[i] += factor * Float.intBitsToFloat(bits);
+    }
+    return flags >= 0;
   }
 
   @Override

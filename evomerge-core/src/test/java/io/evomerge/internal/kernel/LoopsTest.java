@@ -3,6 +3,8 @@ package io.evomerge.internal.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.evomerge.testing.TestSeeds;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -105,6 +107,21 @@ class LoopsTest {
     compare(
         (loops, in) -> {
           loops.finish(in.x, in.numbers, in.y, in.limit, in.z, in.length);
+          return in;
+        });
+  }
+
+  @Test
+  void packedElementsAreAddedWithTheSameBits() {
+    compare(
+        (loops, in) -> {
+          byte[] packed = new byte[2 * in.length];
+          ByteBuffer bytes = ByteBuffer.wrap(packed).order(ByteOrder.LITTLE_ENDIAN);
+          float[] values = in.key % 2 == 0 ? in.x : in.numbers;
+          for (int i = 0; i < in.length; i++) {
+            bytes.putShort(2 * i, ScalarLoops.bf16(values[i]));
+          }
+          in.flag = loops.addScaledBf16(in.factor, packed, in.z, in.length);
           return in;
         });
   }
