@@ -252,7 +252,12 @@ public final class CandidateAssembler implements AutoCloseable {
       }
       MergeInputs inputs =
           new MergeInputs(
-              "CandidateAssembler", operator, base, sources, structure, allowMixedDtypes);
+              "CandidateAssembler",
+              operator,
+              base,
+              sources,
+              structure.toBuilder().semantics(semantics).build(),
+              allowMixedDtypes);
       return new CandidateAssembler(inputs, semantics, MergeCache.ofBytes(cacheBytes));
     }
   }

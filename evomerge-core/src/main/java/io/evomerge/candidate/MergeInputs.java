@@ -17,6 +17,7 @@ import io.evomerge.exception.MergeException;
 import io.evomerge.exception.RecipeException;
 import io.evomerge.genome.ParameterSpec;
 import io.evomerge.genome.ParameterValues;
+import io.evomerge.genome.Semantics;
 import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperator.BaseModel;
@@ -105,7 +106,8 @@ final class MergeInputs implements AutoCloseable {
     this.plan =
         sliced
             ? MergePlan.of(base, this.sources, structure.slices(), allowMixedDtypes, views)
-            : MergePlan.of(base, this.sources, views);
+            : MergePlan.of(
+                operator.baseModel() == BaseModel.UNUSED ? null : base, this.sources, views);
     for (MergePlan.Planned tensor : plan.tensors()) {
       byName.put(tensor.info().name(), tensor);
       (tensor.info().dtype().isFloating() ? merged : copied).add(tensor.info());
@@ -144,7 +146,10 @@ final class MergeInputs implements AutoCloseable {
     if (names.stream().distinct().count() != names.size()) {
       problems.add("sources " + names + " share a name; open them with names of their own");
     }
-    String baseName = base == null ? null : base.name();
+    // In mergekit's configurations such a base only lends configuration and tokenizer.
+    boolean lends =
+        operator.baseModel() == BaseModel.UNUSED && structure.semantics() == Semantics.MERGEKIT;
+    String baseName = base == null || lends ? null : base.name();
     if (structure.slices().isEmpty()) {
       checkArity("", operator, names.size(), baseName, problems);
     }

@@ -27,7 +27,8 @@ import java.util.TreeMap;
  *
  * @param operator name of the merge operator, e.g. {@code dare_ties}
  * @param semantics whose definition of the operator
- * @param base the common base of the sources, where the operator uses one
+ * @param base the common base of the sources, where the operator uses one; where it does not, only
+ *     mergekit's semantics allow one, which then lends configuration and tokenizer
  * @param sources the models to merge, in order, names unique
  * @param parameters values for every tensor, by parameter name
  * @param groups values for groups of tensors; where several match, the last one that gives the

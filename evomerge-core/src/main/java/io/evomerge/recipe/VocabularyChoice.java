@@ -17,7 +17,8 @@ import java.util.OptionalInt;
  * @param model name of the base or a source, for {@link Source#MODEL}
  * @param tokens embeddings of single tokens, by token; those that the tokenizer lacks are added
  * @param padToMultipleOf the number of rows is rounded up to a multiple of this, with zeros; empty
- *     for exactly one row per token
+ *     for one row per token, but as many as the model that gives the tokenizer has, if it has more
+ *     and all its tokens are kept as they are
  */
 public record VocabularyChoice(
     Source source,

@@ -12,6 +12,7 @@ import io.evomerge.checkpoint.Checkpoints;
 import io.evomerge.checkpoint.TensorSelector;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.IncompatibleCheckpointsException;
+import io.evomerge.genome.Semantics;
 import io.evomerge.merge.MergeOperators;
 import io.evomerge.recipe.LayerRange;
 import io.evomerge.recipe.LayerSlice;
@@ -196,6 +197,29 @@ class SlicedMergeTest {
           .isInstanceOf(ConfigurationException.class)
           .hasMessageContaining("slice 0: operator 'passthrough' takes 1 to 1 sources, got 2");
       assertThat(out).doesNotExist();
+    }
+  }
+
+  @Test
+  void aBaseThatTheMethodDoesNotUseLendsConfigurationAndTokenizerToMergekitsRecipes()
+      throws Exception {
+    try (Family family = Family.write(folder, DType.F32, false)) {
+      MergeRecipe.Builder recipe =
+          MergeRecipe.builder("linear")
+              .base(family.base().ref())
+              .sources(family.refs())
+              .perSource("weight", 1, 0);
+      assertThatThrownBy(
+              () -> MergedModelWriter.create().write(recipe.build(), folder.resolve("out")))
+          .isInstanceOf(ConfigurationException.class)
+          .hasMessageContaining("takes no base model");
+      Path out = folder.resolve("out");
+      MergedModelWriter.create().write(recipe.semantics(Semantics.MERGEKIT).build(), out);
+      try (Checkpoint model = Checkpoints.open(out)) {
+        assertThat(floats(model.tensor(q(0))))
+            .isEqualTo(floats(family.sources().get(0).tensor(q(0))));
+      }
+      assertThat(out.resolve("tokenizer_config.json")).content().contains("\"base\"");
     }
   }
 }
