@@ -602,7 +602,14 @@ public final class EvoMerge implements AutoCloseable {
         @Nullable CandidateAssembler fitting =
             collect(
                 problems,
-                () -> assembler(copy.operator, copy.semantics, openBase, open, structure));
+                () ->
+                    assembler(
+                        copy.operator,
+                        copy.semantics,
+                        openBase,
+                        open,
+                        structure,
+                        copy.mergeThreads()));
         assembler = fitting;
         List<String> names = open.stream().map(Checkpoint::name).toList();
         ParameterSearchSpace bound =
@@ -637,6 +644,11 @@ public final class EvoMerge implements AutoCloseable {
           owned.forEach(Checkpoint::close);
         }
       }
+    }
+
+    /** Processors that evaluations leave idle while a candidate is merged. */
+    private int mergeThreads() {
+      return Math.max(1, Runtime.getRuntime().availableProcessors() / Math.max(1, parallelism));
     }
 
     private static CheckpointRef undigested(Checkpoint model) {
@@ -749,12 +761,14 @@ public final class EvoMerge implements AutoCloseable {
         Semantics semantics,
         Optional<Checkpoint> base,
         List<Checkpoint> sources,
-        MergeRecipe structure) {
+        MergeRecipe structure,
+        int threads) {
       CandidateAssembler.Builder builder =
           CandidateAssembler.builder(operator)
               .semantics(semantics)
               .sources(sources)
-              .structure(structure);
+              .structure(structure)
+              .threads(threads);
       base.ifPresent(builder::base);
       return builder.build();
     }

@@ -9,7 +9,6 @@ import io.evomerge.genome.ParameterValues;
 import io.evomerge.genome.Semantics;
 import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
-import io.evomerge.merge.ParallelFor;
 import io.evomerge.merge.WholeModelOperator.Survey;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
@@ -46,16 +45,19 @@ public final class CandidateAssembler implements AutoCloseable {
   private final Semantics semantics;
   private final MergeCache cache;
   private final Map<WeightStore, Map<String, Held>> held = new ConcurrentHashMap<>();
+  private final Workers workers;
   private final OwnTokenizer ownTokenizer = new OwnTokenizer();
   private volatile boolean closed;
 
   /** What a tensor of a store was made with. */
   private record Held(ParameterValues values, long seed, DType type, Optional<Survey> survey) {}
 
-  private CandidateAssembler(MergeInputs inputs, Semantics semantics, MergeCache cache) {
+  private CandidateAssembler(
+      MergeInputs inputs, Semantics semantics, MergeCache cache, Workers workers) {
     this.inputs = inputs;
     this.semantics = semantics;
     this.cache = cache;
+    this.workers = workers;
   }
 
   /**
@@ -109,7 +111,7 @@ public final class CandidateAssembler implements AutoCloseable {
       throw new IllegalArgumentException("the store is not of this assembler: use newStore()");
     }
     Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
-    Optional<Survey> survey = inputs.survey(recipe, parameters, cache, ParallelFor.sequential());
+    Optional<Survey> survey = inputs.survey(recipe, parameters, cache, workers);
     for (TensorInfo info : inputs.merged()) {
       DType type = MergeInputs.outputType(recipe, info);
       Held wanted = new Held(parameters.apply(info), recipe.seed(), type, survey);
@@ -119,7 +121,7 @@ public final class CandidateAssembler implements AutoCloseable {
       // Forgotten first: a merge that fails leaves half a tensor.
       holds.remove(info.name());
       RoundingSink sink = new RoundingSink(buffers.get(info.name()), type);
-      inputs.merge(info, recipe, wanted.values(), survey, cache, ParallelFor.sequential(), sink);
+      inputs.merge(info, recipe, wanted.values(), survey, cache, workers, sink);
       holds.put(info.name(), wanted);
     }
     return new AssembledModel(
@@ -152,6 +154,7 @@ public final class CandidateAssembler implements AutoCloseable {
     cache.clear();
     inputs.close();
     ownTokenizer.close();
+    workers.close();
   }
 
   private void requireOpen() {
@@ -168,6 +171,7 @@ public final class CandidateAssembler implements AutoCloseable {
     private Semantics semantics = Semantics.PAPER;
     private long cacheBytes = Runtime.getRuntime().maxMemory() / 4;
     private boolean allowMixedDtypes;
+    private int threads = 1;
     private MergeRecipe structure;
 
     private Builder(MergeOperator operator) {
@@ -228,6 +232,17 @@ public final class CandidateAssembler implements AutoCloseable {
     }
 
     /**
+     * Sets how many threads share the work on large tensors, the calling one included; default 1.
+     * No result depends on it. All stores share them.
+     *
+     * @param count at least 1
+     */
+    public Builder threads(int count) {
+      threads = count;
+      return this;
+    }
+
+    /**
      * Sets the slices, the vocabulary and the statistics that all recipes have in common; default
      * none.
      *
@@ -242,13 +257,19 @@ public final class CandidateAssembler implements AutoCloseable {
      * Checks that operator and checkpoints fit and makes the assembler.
      *
      * @throws ConfigurationException listing every mistake: number of sources, a base that is
-     *     missing or not used, names that are not unique, a negative cache
+     *     missing or not used, names that are not unique, a negative cache, no thread
      * @throws IncompatibleCheckpointsException if the checkpoints cannot be merged
      */
     public CandidateAssembler build() {
+      List<String> problems = new ArrayList<>();
       if (cacheBytes < 0) {
-        throw new ConfigurationException(
-            "CandidateAssembler", List.of("cacheBytes " + cacheBytes + " must not be negative"));
+        problems.add("cacheBytes " + cacheBytes + " must not be negative");
+      }
+      if (threads < 1) {
+        problems.add("threads is " + threads + ", wanted at least 1");
+      }
+      if (!problems.isEmpty()) {
+        throw new ConfigurationException("CandidateAssembler", problems);
       }
       MergeInputs inputs =
           new MergeInputs(
@@ -258,7 +279,8 @@ public final class CandidateAssembler implements AutoCloseable {
               sources,
               structure.toBuilder().semantics(semantics).build(),
               allowMixedDtypes);
-      return new CandidateAssembler(inputs, semantics, MergeCache.ofBytes(cacheBytes));
+      return new CandidateAssembler(
+          inputs, semantics, MergeCache.ofBytes(cacheBytes), new Workers("assemble", threads));
     }
   }
 }

@@ -2,19 +2,20 @@ package io.evomerge.candidate;
 
 import io.evomerge.internal.threads.WorkerThreads;
 import io.evomerge.merge.ParallelFor;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 
-/** Shares loops out to threads that live as long as this; the calling thread works, too. */
+/**
+ * Shares loops out to threads that live as long as this; the calling thread works, too. It waits
+ * only for threads that have begun to help, so that calls from within calls and from several
+ * threads cannot wait for each other in a circle. Safe for concurrent use.
+ */
 final class Workers implements ParallelFor, AutoCloseable {
 
   private final int helpers;
-  private final ExecutorService pool;
+  private final @Nullable ExecutorService pool;
 
   /**
    * Starts them.
@@ -24,49 +25,94 @@ final class Workers implements ParallelFor, AutoCloseable {
    */
   Workers(String purpose, int parallelism) {
     this.helpers = parallelism - 1;
-    this.pool = WorkerThreads.fixed(purpose, Math.max(1, helpers));
+    this.pool = helpers > 0 ? WorkerThreads.fixed(purpose, helpers) : null;
   }
 
+  /** {@inheritDoc} What it throws is thrown here when all threads that took part have ended. */
   @Override
   public void run(int count, IntConsumer work) {
-    AtomicInteger next = new AtomicInteger();
-    Runnable loop =
-        () -> {
-          try {
-            for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
-              work.accept(i);
-            }
-          } catch (RuntimeException | Error e) {
-            next.set(count);
-            throw e;
-          }
-        };
-    List<CompletableFuture<Void>> running = new ArrayList<>();
-    for (int i = 0; i < Math.min(helpers, count - 1); i++) {
-      running.add(CompletableFuture.runAsync(loop, pool));
+    Loop loop = new Loop(count, work);
+    if (pool != null) {
+      for (int i = 0; i < Math.min(helpers, count - 1); i++) {
+        pool.execute(loop::help);
+      }
     }
-    try {
-      loop.run();
-    } finally {
-      running.forEach(future -> future.handle((done, failure) -> done).join());
+    loop.run();
+    loop.finish();
+  }
+
+  /** Ends the threads; idempotent. */
+  @Override
+  public void close() {
+    if (pool != null) {
+      pool.shutdown();
     }
-    for (CompletableFuture<Void> future : running) {
+  }
+
+  /** One call's indices. */
+  private static final class Loop {
+    private final int count;
+    private final IntConsumer work;
+    private final AtomicInteger next = new AtomicInteger();
+    private int helping;
+    private boolean finished;
+    private @Nullable Throwable failure;
+
+    Loop(int count, IntConsumer work) {
+      this.count = count;
+      this.work = work;
+    }
+
+    void help() {
+      synchronized (this) {
+        if (finished) {
+          return;
+        }
+        helping++;
+      }
+      run();
+      synchronized (this) {
+        helping--;
+        notifyAll();
+      }
+    }
+
+    void run() {
       try {
-        future.join();
-      } catch (CompletionException e) {
-        if (e.getCause() instanceof RuntimeException cause) {
-          throw cause;
+        for (int i = next.getAndIncrement(); i < count; i = next.getAndIncrement()) {
+          work.accept(i);
         }
-        if (e.getCause() instanceof Error cause) {
-          throw cause;
+      } catch (RuntimeException | Error e) {
+        next.set(count);
+        synchronized (this) {
+          failure = failure == null ? e : failure;
         }
+      }
+    }
+
+    void finish() {
+      Throwable thrown;
+      boolean interrupted = false;
+      synchronized (this) {
+        finished = true;
+        while (helping > 0) {
+          try {
+            wait();
+          } catch (InterruptedException e) {
+            interrupted = true;
+          }
+        }
+        thrown = failure;
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+      if (thrown instanceof RuntimeException e) {
+        throw e;
+      }
+      if (thrown instanceof Error e) {
         throw e;
       }
     }
-  }
-
-  @Override
-  public void close() {
-    pool.shutdownNow();
   }
 }
