@@ -22,7 +22,7 @@ final class MagnitudeTrim implements Sparsification {
 
   /**
    * Drops the {@code floor(gamma N)} largest and keeps the {@code floor(density N)} largest of the
-   * rest; of equal ones those with the highest index are larger.
+   * rest; of equal ones those with the lowest index count as larger.
    */
   static MagnitudeTrim withoutLargest() {
     return new MagnitudeTrim(true);
@@ -44,8 +44,8 @@ final class MagnitudeTrim implements Sparsification {
           kept = 0;
         }
       }
-      queries.add(new MagnitudeBound.Query(s, kept == 0 ? 0 : dropped + kept, !dropsLargest));
-      queries.add(new MagnitudeBound.Query(s, kept == 0 ? 0 : dropped, !dropsLargest));
+      queries.add(new MagnitudeBound.Query(s, kept == 0 ? 0 : dropped + kept, true));
+      queries.add(new MagnitudeBound.Query(s, kept == 0 ? 0 : dropped, true));
     }
     MagnitudeBound[] bounds = MagnitudeBound.find(task, queries);
     List<Filter> filters = new ArrayList<>();

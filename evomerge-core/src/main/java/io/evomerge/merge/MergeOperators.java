@@ -494,7 +494,7 @@ public final class MergeOperators {
    * <p>{@code density} per source at least 0, default 1, searched in [0, 1]; {@code gamma} per
    * source in [0, 1], default 0.01, searched in [0, 0.2]. If {@code n + k > N}, fewer of the
    * largest are dropped, {@code n = N - k}: so a density of 1 or more keeps everything, whatever
-   * {@code gamma}. Of equal magnitudes, that with the higher index counts as the larger. {@code k =
+   * {@code gamma}. Of equal magnitudes, that with the lower index counts as the larger. {@code k =
    * 0} keeps nothing. {@code n = 0} drops none of the largest in the paper's semantics; in
    * mergekit's it keeps nothing of that source, unless the density is 1 or more: so small tensors
    * can be left as they are in the base. {@code rescale} (default false, not in the paper) scales

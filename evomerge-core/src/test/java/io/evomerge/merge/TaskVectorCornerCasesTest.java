@@ -126,7 +126,7 @@ class TaskVectorCornerCasesTest {
   }
 
   @Test
-  void breadcrumbsOfEqualMagnitudesTakesThoseOfHigherIndexForLarger() {
+  void breadcrumbsOfEqualMagnitudesTakesThoseOfLowerIndexForLarger() {
     float[] x = {1, -1, 1, -1, 1, 1, -1, 1};
     float[] merged = merge("breadcrumbs", new float[8], with(0.5, 1).and("gamma", 0.25), x);
     assertThat(merged).containsExactly(0, 0, 1, -1, 1, 1, 0, 0);
@@ -145,7 +145,7 @@ class TaskVectorCornerCasesTest {
   void breadcrumbsWithoutOutliersIsTrimmingInThePaperAndNothingInMergekit() {
     for (double gamma : new double[] {0, 0.2}) {
       Given given = with(0.5, 1).and("gamma", gamma);
-      assertThat(merge(Semantics.PAPER, "breadcrumbs", BASE, given, X)).containsExactly(1, 1, 3, 8);
+      assertThat(merge(Semantics.PAPER, "breadcrumbs", BASE, given, X)).containsExactly(2, 2, 3, 8);
       assertThat(merge(Semantics.MERGEKIT, "breadcrumbs", BASE, given, X)).containsExactly(BASE);
     }
   }
