@@ -19,8 +19,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The exact k-th magnitude is found in one pass: a fixed sample tells two magnitudes between
  * which it almost surely lies; the pass counts what is above, and collects what lies between. Where
- * the sample was wrong, or too much lies between, histograms of the upper and of the lower bits
- * find it in two more passes.
+ * the sample was wrong, or too much lies between, histograms of the upper and of the lower bits and
+ * a count of the equal ones find it in three more passes.
  *
  * @param before smallest bits of a magnitude above the bound, for elements before the split
  * @param after the same for other elements
