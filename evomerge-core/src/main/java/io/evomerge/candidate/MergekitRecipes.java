@@ -20,7 +20,7 @@ import java.util.Map;
  * <pre>
  * MergekitConfig config = MergekitConfig.read(file);
  * MergeRecipe recipe =
- *     MergekitRecipes.compile(config, ModelLocations.asWritten().configFolder(file.getParent()));
+ *     MergekitRecipes.compile(config, ModelLocations.asWritten().configFolder(file.toAbsolutePath().getParent()));
  * MergedModelWriter.create().write(recipe, folder);
  * </pre>
  */
