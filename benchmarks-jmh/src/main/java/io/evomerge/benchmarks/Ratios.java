@@ -45,7 +45,6 @@ final class Ratios {
     }
     out.println();
     ratios.candidates();
-    ratios.operators();
     ratios.throughput();
     return ratios.asWanted;
   }
@@ -74,26 +73,6 @@ final class Ratios {
             operator, one, two, two / one);
       }
     }
-  }
-
-  private void operators() {
-    Double copy = scores.get("MergeOperatorBenchmark.copyOneInput");
-    if (copy == null) {
-      return;
-    }
-    MergeOperatorBenchmark.inputs()
-        .forEach(
-            (operator, inputs) -> {
-              for (String cache : new String[] {"merge", "mergeAgain"}) {
-                Double merge = scores.get("MergeOperatorBenchmark." + cache + " " + operator);
-                if (merge != null) {
-                  double bytes = (double) inputs * MergeOperatorBenchmark.BYTES_PER_INPUT;
-                  print(
-                      "%-15s %-10s %6.0f MB/s of input, %5.1f times as long as copying it",
-                      operator, cache, bytes / 1e3 / merge, merge / (inputs * copy));
-                }
-              }
-            });
   }
 
   private void throughput() {
