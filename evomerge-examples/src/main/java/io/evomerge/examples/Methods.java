@@ -33,6 +33,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** What each merge method makes of the same models, without evolution. */
@@ -58,6 +59,13 @@ final class Methods implements Callable<Integer> {
       description = "Only so many items of each split, for a quick look. Default: all.")
   private @Nullable Integer items;
 
+  @Option(
+      names = "--method",
+      split = ",",
+      paramLabel = "NAME",
+      description = "Only these methods, e.g. ties,dare_ties. Default: all.")
+  private List<String> only = List.of();
+
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Override
@@ -65,6 +73,7 @@ final class Methods implements Callable<Integer> {
     if (items != null) {
       Main.requireAtLeastOne(spec, "--items", items);
     }
+    Map<String, MergeOperator> operators = operators();
     PrintWriter print = spec.commandLine().getOut();
     TextTask task = Zoo.japaneseMath();
     List<Checkpoint> models = new ArrayList<>();
@@ -78,16 +87,15 @@ final class Methods implements Callable<Integer> {
       }
       // All prompts, however few items are measured: a layer of many inputs needs many tokens.
       Map<String, CheckpointRef> statistics =
-          statistics(backend, models, task.split("train"), temporary);
+          operators.containsKey(WITH_STATISTICS)
+              ? statistics(backend, models, task.split("train"), temporary)
+              : Map.of();
       print.println("Merges of up to three models on the 'test' items; no evolution");
       Table table = new Table();
-      for (MergeOperator operator : MergeOperators.standard().values()) {
-        // Passthrough only copies one model.
-        if (!operator.name().equals("passthrough")) {
-          boolean fed = operator.name().equals(WITH_STATISTICS);
-          Map<String, CheckpointRef> known = fed ? statistics : Map.of();
-          measure(operator, base, models, known, likelihood, test, table);
-        }
+      for (MergeOperator operator : operators.values()) {
+        boolean fed = operator.name().equals(WITH_STATISTICS);
+        Map<String, CheckpointRef> known = fed ? statistics : Map.of();
+        measure(operator, base, models, known, likelihood, test, table);
       }
       table.lines().forEach(print::println);
     } finally {
@@ -95,6 +103,23 @@ final class Methods implements Callable<Integer> {
       delete(temporary);
     }
     return 0;
+  }
+
+  private Map<String, MergeOperator> operators() {
+    Map<String, MergeOperator> operators = new LinkedHashMap<>(MergeOperators.standard());
+    // It only copies one model.
+    operators.remove("passthrough");
+    for (String name : only) {
+      if (!operators.containsKey(name)) {
+        throw new ParameterException(
+            spec.commandLine(),
+            "--method: there is no '" + name + "', only " + String.join(", ", operators.keySet()));
+      }
+    }
+    if (!only.isEmpty()) {
+      operators.keySet().retainAll(only);
+    }
+    return operators;
   }
 
   /** Lets every model read the prompts that the merges are for, and keeps what its layers got. */
