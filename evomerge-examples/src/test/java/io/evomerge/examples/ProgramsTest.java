@@ -414,22 +414,6 @@ class ProgramsTest {
                 assertThat(Arrays.equals(values, base.get(name)))
                     .as(name)
                     .isEqualTo(!name.contains("q_proj")));
-
-    Path other =
-        configuration(
-            """
-            merge_method: passthrough
-            models:
-              - model: ORG/narrow+org/adapter
-            """
-                .replace("ORG", "org"));
-    Path narrow = folder.resolve("narrow");
-    Files.createDirectory(narrow);
-    Files.copy(ZOO.resolve("golden/base.json"), narrow.resolve("config.json"));
-    Ran refused = run("merge", other, root.resolve("other"), "--models", root.resolve("models"));
-    assertThat(refused.code()).isEqualTo(1);
-    assertThat(refused.err()).startsWith("error: ").contains("narrow").doesNotContain("\tat ");
-    assertThat(root.resolve("other")).doesNotExist();
   }
 
   @Test
