@@ -98,6 +98,9 @@ final class MergeChecker {
               return true;
             });
       }
+      if (folder.isPresent()) {
+        checkNotMerged(recipe, opened, folder.get());
+      }
       Optional<MergeInputs> inputs = Optional.empty();
       if (operator.isPresent() && allOpen && problems.isEmpty()) {
         inputs =
@@ -172,7 +175,7 @@ final class MergeChecker {
       read += inputs.inputBytes(info);
       written += info.withDtype(MergeInputs.outputType(recipe, info)).byteSize();
       parameterCount += info.elementCount();
-      scratch = Math.max(scratch, operator.scratchBytes(info, recipe.sources().size()));
+      scratch = Math.max(scratch, inputs.scratchBytes(info));
       if (largest == null || info.elementCount() > largest.elementCount()) {
         largest = info;
       }
@@ -183,6 +186,7 @@ final class MergeChecker {
     }
     long room = Runtime.getRuntime().maxMemory();
     // As many tensors at a time as half the heap has room for, but at least one.
+    int atOnce = (int) Math.max(1, Math.min(parallelism, room / 2 / Math.max(1, scratch)));
     long heap = Math.max(scratch, Math.min(scratch * parallelism, room / 2));
     if (heap > room) {
       problems.add(
@@ -209,8 +213,12 @@ final class MergeChecker {
     if (problems.isEmpty() && largest != null) {
       TensorInfo typical = largest;
       time =
-          trial(recipe, operator, parameters.apply(typical), inputs.participants(typical))
-              .map(perElement -> duration(perElement, inputs.merged()));
+          trial(
+                  recipe,
+                  operator,
+                  inputs.ofParticipants(parameters.apply(typical), inputs.participants(typical)),
+                  inputs.participants(typical))
+              .map(perElement -> duration(perElement, operator, inputs, atOnce));
     }
     return new MergeReport(
         List.copyOf(problems),
@@ -224,10 +232,31 @@ final class MergeChecker {
         time);
   }
 
-  private Duration duration(double nanosPerElement, List<TensorInfo> tensors) {
-    long elements = tensors.stream().mapToLong(TensorInfo::elementCount).sum();
+  private Duration duration(
+      double nanosPerElement, MergeOperator operator, MergeInputs inputs, int atOnce) {
+    boolean whole = holdsMatrices(operator);
+    double nanos = 0;
+    for (TensorInfo info : inputs.merged()) {
+      List<Long> shape = info.shape();
+      // Decompositions take time in proportion to the elements times the shorter side.
+      double factor =
+          whole && shape.size() == 2
+              ? Math.max(1, (double) Math.min(shape.get(0), shape.get(1)) / TRIAL_ROWS)
+              : 1;
+      nanos += nanosPerElement * factor * info.elementCount();
+    }
     int threads = Math.min(parallelism, Runtime.getRuntime().availableProcessors());
-    return Duration.ofNanos((long) (nanosPerElement * elements / threads));
+    return Duration.ofNanos((long) (nanos / (whole ? Math.min(threads, atOnce) : threads)));
+  }
+
+  /** An operator whose memory grows with the matrix has all of it there, to decompose it. */
+  private static boolean holdsMatrices(MergeOperator operator) {
+    return operator.scratchBytes(square(2 * TRIAL_COLUMNS), 2)
+        > 2 * operator.scratchBytes(square(TRIAL_COLUMNS), 2);
+  }
+
+  private static TensorInfo square(long side) {
+    return new TensorInfo("trial", DType.F32, List.of(side, side));
   }
 
   /** Merges random numbers and returns the nanoseconds per element, if the operator can do that. */
@@ -271,6 +300,16 @@ final class MergeChecker {
     return buffer;
   }
 
+  private void checkNotMerged(MergeRecipe recipe, List<Checkpoint> opened, Path folder) {
+    try {
+      for (String problem : MergedModelWriter.sourcesInTarget(recipe, opened, folder)) {
+        problems.add("target " + folder + ": " + problem);
+      }
+    } catch (IOException e) {
+      problems.add("target " + folder + ": " + e);
+    }
+  }
+
   /** Checks that the target can be written, and returns the free space there. */
   private OptionalLong checkTarget(Path folder) {
     try {
@@ -283,7 +322,9 @@ final class MergeChecker {
       while (!Files.exists(existing) && existing.getParent() != null) {
         existing = existing.getParent();
       }
-      if (!Files.isWritable(existing)) {
+      if (!existing.equals(folder.toAbsolutePath().normalize()) && !Files.isDirectory(existing)) {
+        problems.add(existing + " is a file, so nothing can be written below it");
+      } else if (!Files.isWritable(existing)) {
         problems.add("cannot write in " + existing + ": choose another target");
       }
       return OptionalLong.of(Files.getFileStore(existing).getUsableSpace());

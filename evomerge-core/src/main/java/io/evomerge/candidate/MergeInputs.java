@@ -487,7 +487,7 @@ final class MergeInputs implements AutoCloseable {
   }
 
   /** Of what is given per source, keeps that of the sources that take part. */
-  private ParameterValues ofParticipants(ParameterValues values, List<Integer> participants) {
+  ParameterValues ofParticipants(ParameterValues values, List<Integer> participants) {
     if (participants.size() == sources.size()) {
       return values;
     }
@@ -502,6 +502,18 @@ final class MergeInputs implements AutoCloseable {
       }
     }
     return ParameterValues.of(result);
+  }
+
+  /**
+   * Returns about how much heap one thread needs for a tensor. Methods for whole matrices average
+   * embeddings and head, so these count as vectors: they are the largest tensors by far.
+   */
+  long scratchBytes(TensorInfo info) {
+    Part part = layout().role(info.name()).part();
+    boolean rows = part == Part.EMBEDDINGS || part == Part.HEAD;
+    TensorInfo held =
+        rows ? new TensorInfo(info.name(), info.dtype(), List.of(info.elementCount())) : info;
+    return operator.scratchBytes(held, all().size());
   }
 
   /** Returns the size of all tensors that are read for one. */

@@ -221,11 +221,7 @@ public final class MergedModelWriter {
 
   /** Methods that hold whole matrices take as many at a time as half the heap has room for. */
   private int tensorsAtOnce(MergeInputs inputs) {
-    long most =
-        inputs.merged().stream()
-            .mapToLong(info -> inputs.operator().scratchBytes(info, inputs.all().size()))
-            .max()
-            .orElse(1);
+    long most = inputs.merged().stream().mapToLong(inputs::scratchBytes).max().orElse(1);
     long room = Runtime.getRuntime().maxMemory() / 2;
     return (int) Math.max(1, Math.min(parallelism, room / Math.max(1, most)));
   }
@@ -242,29 +238,33 @@ public final class MergedModelWriter {
     return operator;
   }
 
-  /** A model or an adapter must not be replaced while it is read. */
   private static void refuseSourceAsTarget(MergeRecipe recipe, MergeInputs inputs, Path folder)
       throws IOException {
-    Path target = realPath(folder);
-    for (Checkpoint model : inputs.all()) {
-      refuse(model.name(), model.location(), target, folder);
-    }
-    List<CheckpointRef> refs = new ArrayList<>(recipe.sources());
-    recipe.base().ifPresent(refs::add);
-    for (CheckpointRef ref : refs) {
-      if (ref.adapter().isPresent()) {
-        refuse(ref.name(), Path.of(ref.adapter().get()), target, folder);
-      }
+    List<String> problems = sourcesInTarget(recipe, inputs.all(), folder);
+    if (!problems.isEmpty()) {
+      throw new ConfigurationException("merge of " + folder, problems);
     }
   }
 
-  private static void refuse(String name, Path source, Path target, Path folder)
-      throws IOException {
-    if (realPath(source).startsWith(target)) {
-      throw new ConfigurationException(
-          "merge of " + folder,
-          List.of("'" + name + "', which is merged, lies there; choose another folder"));
+  /** A model or an adapter must not be replaced while it is read. */
+  static List<String> sourcesInTarget(
+      MergeRecipe recipe, List<? extends Checkpoint> models, Path folder) throws IOException {
+    Path target = realPath(folder);
+    Map<String, Path> read = new LinkedHashMap<>();
+    models.forEach(model -> read.put(model.name(), model.location()));
+    List<CheckpointRef> refs = new ArrayList<>(recipe.sources());
+    recipe.base().ifPresent(refs::add);
+    for (CheckpointRef ref : refs) {
+      ref.adapter().ifPresent(adapter -> read.put("adapter of " + ref.name(), Path.of(adapter)));
     }
+    List<String> problems = new ArrayList<>();
+    for (Map.Entry<String, Path> entry : read.entrySet()) {
+      if (realPath(entry.getValue()).startsWith(target)) {
+        problems.add(
+            "'" + entry.getKey() + "', which is merged, lies there; choose another folder");
+      }
+    }
+    return problems;
   }
 
   private static Path realPath(Path path) throws IOException {

@@ -4,15 +4,23 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.evomerge.candidate.TinyModels.Family;
 import io.evomerge.checkpoint.CheckpointRef;
+import io.evomerge.checkpoint.TestCheckpoints;
+import io.evomerge.checkpoint.WriteOptions;
+import io.evomerge.genome.ParameterSpec;
+import io.evomerge.merge.MergeOperator;
+import io.evomerge.merge.TensorMerge;
 import io.evomerge.recipe.LayerRange;
 import io.evomerge.recipe.LayerSlice;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorInfo;
+import io.evomerge.tensor.TensorSink;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -113,6 +121,109 @@ class MergeCheckTest {
           .singleElement()
           .asString()
           .contains("'math' has 2 layers, a slice wants [1, 4)");
+    }
+  }
+
+  @Test
+  void aTargetThatWouldReplaceWhatIsMergedIsNoticed() throws Exception {
+    try (Family family = Family.write(folder, DType.BF16, false)) {
+      MergeRecipe recipe = family.dareTies().build();
+      MergedModelWriter writer =
+          MergedModelWriter.builder()
+              .writeOptions(WriteOptions.defaults().withOverwrite(true))
+              .build();
+      Path source = folder.resolve("ja");
+      assertThat(writer.check(recipe, Optional.of(source)).problems())
+          .containsExactly(
+              "target " + source + ": 'ja', which is merged, lies there; choose another folder");
+      assertThat(writer.check(recipe, Optional.of(folder)).problems()).hasSize(3);
+      Path below = source.resolve("config.json/out");
+      assertThat(writer.check(recipe, Optional.of(below)).problems())
+          .singleElement()
+          .asString()
+          .endsWith("config.json is a file, so nothing can be written below it");
+    }
+  }
+
+  @Test
+  void slicesOfFewerModelsThanTheRecipeHasAreTimedToo() throws Exception {
+    try (Family family = Family.write(folder, DType.BF16, false)) {
+      MergeRecipe recipe =
+          MergeRecipe.builder("passthrough")
+              .sources(family.refs())
+              .perSource("scale", 1, 0.5)
+              .slices(
+                  List.of(
+                      new LayerSlice(List.of(new LayerRange("ja", 0, 2))),
+                      new LayerSlice(List.of(new LayerRange("math", 0, 2)))))
+              .build();
+      MergeReport report = check(recipe, folder.resolve("out"));
+      assertThat(report.problems()).isEmpty();
+      assertThat(report.mergeTime()).isPresent();
+    }
+  }
+
+  @Test
+  void whatHoldsMatricesTakesLongerTheLargerTheyAreAndSparesTheEmbeddings() throws Exception {
+    MergeReport narrow = whole("narrow", 64, 1 << 14);
+    MergeReport square = whole("square", 1 << 10, 1 << 10);
+    assertThat(square.parameterCount()).isEqualTo(narrow.parameterCount());
+    double more = square.mergeTime().orElseThrow().toNanos();
+    assertThat(more).isGreaterThan(1.5 * narrow.mergeTime().orElseThrow().toNanos());
+    assertThat(square.heapBytes()).isEqualTo(8L << 20);
+  }
+
+  /** Checks a merge by an operator that holds matrices and always takes about as long. */
+  private MergeReport whole(String name, int rows, int columns) throws Exception {
+    Map<String, List<Long>> shapes =
+        Map.of(
+            "model.embed_tokens.weight", List.of(1L << 18, 8L),
+            "model.layers.0.self_attn.q_proj.weight", List.of((long) rows, (long) columns));
+    Map<String, float[]> tensors = new TreeMap<>();
+    shapes.forEach((tensor, shape) -> tensors.put(tensor, new float[1 << 21]));
+    tensors.put("model.layers.0.self_attn.q_proj.weight", new float[1 << 20]);
+    Path model = folder.resolve(name);
+    TestCheckpoints.write(
+        model, tensors, shapes, DType.BF16, TestCheckpoints.llamaConfig(1, columns));
+    MergeRecipe recipe =
+        MergeRecipe.builder("whole")
+            .base(new CheckpointRef("base", model.toString(), ""))
+            .source(new CheckpointRef("a", model.toString(), ""))
+            .build();
+    return MergedModelWriter.builder()
+        .operator(new WholeOperator())
+        .parallelism(1)
+        .build()
+        .check(recipe, Optional.empty());
+  }
+
+  private static final class WholeOperator implements MergeOperator {
+    @Override
+    public String name() {
+      return "whole";
+    }
+
+    @Override
+    public List<ParameterSpec> parameters() {
+      return List.of();
+    }
+
+    @Override
+    public BaseModel baseModel() {
+      return BaseModel.REQUIRED;
+    }
+
+    @Override
+    public long scratchBytes(TensorInfo tensor, int sources) {
+      return tensor.shape().size() == 2 ? 8 * tensor.elementCount() : 1;
+    }
+
+    @Override
+    public void merge(TensorMerge task, TensorSink sink) {
+      long end = System.nanoTime() + 20_000_000;
+      while (System.nanoTime() < end) {
+        Thread.onSpinWait();
+      }
     }
   }
 }

@@ -77,10 +77,13 @@ final class Check implements Callable<Integer> {
               : "");
       print.printf(
           Locale.ROOT,
-          "needs about %s of heap with %d threads; computes about %s, besides reading and writing%n",
+          "needs about %s of heap with %d threads%s%n",
           size(report.heapBytes()),
           parallelism,
-          report.mergeTime().map(Check::text).orElse("a time that cannot be told"));
+          report
+              .mergeTime()
+              .map(time -> "; computes about " + text(time) + ", besides reading and writing")
+              .orElse(""));
     }
     report.notes().forEach(note -> print.println("note: " + note));
     if (report.passes()) {

@@ -90,7 +90,20 @@ public final class Main {
           command.getErr().println("error: " + describe(e));
           return 1;
         });
-    return line.execute(args);
+    try {
+      return line.execute(args);
+    } catch (OutOfMemoryError e) {
+      if (main.stacktrace) {
+        e.printStackTrace(err);
+      }
+      err.println(
+          "error: "
+              + e.getMessage()
+              + ": this takes more than the "
+              + (Runtime.getRuntime().maxMemory() >> 20)
+              + " MiB that Java may use; give it more, e.g. EVOMERGE_JAVA_OPTS=-Xmx8g");
+      return 1;
+    }
   }
 
   /** Refuses a number on the command line, as picocli refuses what is no number. */

@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.evomerge.candidate.AdapterExtractor;
+import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.checkpoint.Checkpoints;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
@@ -12,12 +15,16 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The programs as a user starts them, on the real models of the zoo. */
 class ProgramsTest {
@@ -305,6 +312,239 @@ class ProgramsTest {
 
   private static Object[] with(Object[] args, Object... more) {
     return Stream.concat(Stream.of(args), Stream.of(more)).toArray();
+  }
+
+  // ---- mergekit's configurations
+
+  private static final Path CONFIGURATIONS = Path.of("recipes/mergekit").toAbsolutePath();
+
+  private Path configuration(String text) throws IOException {
+    String zoo = ZOO.toString().replace('\\', '/');
+    return Files.writeString(root.resolve("mergekit.yaml"), text.replace("ZOO", zoo));
+  }
+
+  /** The values of all tensors, as they are in the file. */
+  private static Map<String, float[]> tensors(Path folder) throws IOException {
+    Map<String, float[]> tensors = new TreeMap<>();
+    try (Checkpoint model = Checkpoints.open(folder)) {
+      model
+          .tensors()
+          .forEach(
+              (name, info) -> {
+                float[] values = new float[(int) info.elementCount()];
+                model.tensor(name).readFloats(0, values, 0, values.length);
+                tensors.put(name, values);
+              });
+    }
+    return tensors;
+  }
+
+  private static void assertSame(Map<String, float[]> a, Map<String, float[]> b) {
+    assertThat(a.keySet()).isEqualTo(b.keySet());
+    a.forEach((name, values) -> assertThat(values).as(name).isEqualTo(b.get(name)));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"linear", "slerp", "ties", "dare-ties", "passthrough", "model-stock", "tokenizer"})
+  void aConfigurationOfMergekitIsCheckedMergedAndExportedToTheSame(String name) throws IOException {
+    Path configuration = CONFIGURATIONS.resolve(name + ".yaml");
+    Ran check = run("check", configuration, root.resolve("merged"));
+    assertThat(check.out()).contains("Nothing keeps this merge from being done");
+    assertThat(check.code()).isZero();
+    assertThat(left()).isEmpty();
+    Ran merge = run("merge", configuration, root.resolve("merged"));
+    assertThat(merge.err()).isEmpty();
+    assertThat(merge.code()).isZero();
+    Ran evaluated = run("evaluate", root.resolve("merged"), task("ja_math.jsonl", 2));
+    assertThat(evaluated.err()).isEmpty();
+    assertThat(evaluated.code()).isZero();
+
+    Path exported = root.resolve("exported.yaml");
+    Ran export = run("export", root.resolve("merged/recipe.yaml"), exported);
+    assertThat(export.code()).as("%s", export.err()).isZero();
+    Ran again = run("merge", exported, root.resolve("again"));
+    assertThat(again.code()).as("%s", again.err()).isZero();
+    assertSame(tensors(root.resolve("merged")), tensors(root.resolve("again")));
+  }
+
+  @Test
+  void everyConfigurationThatComesWithTheExamplesIsTried() throws Exception {
+    try (Stream<Path> files = Files.list(CONFIGURATIONS)) {
+      List<String> names =
+          files.map(f -> f.getFileName().toString().replace(".yaml", "")).sorted().toList();
+      ValueSource tried =
+          ProgramsTest.class
+              .getDeclaredMethod(
+                  "aConfigurationOfMergekitIsCheckedMergedAndExportedToTheSame", String.class)
+              .getAnnotation(ValueSource.class);
+      assertThat(names).containsExactlyInAnyOrder(tried.strings());
+    }
+  }
+
+  @Test
+  void aModelWithAnAdapterIsMergedByItsName() throws IOException {
+    Path folder = Files.createDirectories(root.resolve("models/org"));
+    try (Checkpoint base = Checkpoints.open(ZOO.resolve("base"));
+        Checkpoint model = Checkpoints.open(ZOO.resolve("math-en"))) {
+      AdapterExtractor.builder(2)
+          .modules("q_proj")
+          .build()
+          .extract(base, model, folder.resolve("adapter"));
+    }
+    Path configuration =
+        configuration(
+            """
+            merge_method: task_arithmetic
+            base_model: ZOO/base
+            models:
+              - model: ZOO/base+org/adapter
+                parameters: {weight: 0.5}
+            """);
+    Ran lost = run("merge", configuration, root.resolve("merged"));
+    assertThat(lost.code()).isEqualTo(1);
+    assertThat(lost.err()).startsWith("error: model 'org/adapter' is not on this machine");
+    Ran found =
+        run("merge", configuration, root.resolve("merged"), "--models", root.resolve("models"));
+    assertThat(found.err()).isEmpty();
+    Map<String, float[]> base = tensors(ZOO.resolve("base"));
+    tensors(root.resolve("merged"))
+        .forEach(
+            (name, values) ->
+                assertThat(Arrays.equals(values, base.get(name)))
+                    .as(name)
+                    .isEqualTo(!name.contains("q_proj")));
+  }
+
+  @Test
+  void aCheckListsEveryProblemAtOnceAndEndsWithOne() throws IOException {
+    Path model = copyOf("math-en");
+    Path config = model.resolve("config.json");
+    Files.writeString(
+        config, Files.readString(config).replace("\"vocab_size\": 341", "\"vocab_size\": 340"));
+    Path recipe = recipe("slerp");
+    Files.writeString(
+        recipe,
+        Files.readString(recipe)
+            .replace(ZOO.resolve("math-en").toString(), "copy")
+            .replace("weight: [0.4, 0.7]", "tt: 0.4"));
+    Ran ran = run("check", recipe, model);
+    assertThat(ran.code()).isEqualTo(1);
+    assertThat(ran.err()).isEmpty();
+    assertThat(ran.out())
+        .contains(" problems:")
+        .contains("slerp has no parameter 'tt'; did you mean 't'?")
+        .contains("slerp needs 't'")
+        .contains("another vocabulary")
+        .contains("is not empty")
+        .contains("'math', which is merged, lies there");
+    assertThat(ran.out().lines().filter(line -> line.startsWith("  - ")).count())
+        .isGreaterThanOrEqualTo(5);
+  }
+
+  @Test
+  void mistakesInAConfigurationAreListedWithTheirLines() throws IOException {
+    Path configuration =
+        configuration(
+            """
+            merge_method: ties
+            base_modl: ZOO/base
+            models:
+              - model: ZOO/ja
+                parametres: {weight: 0.4}
+              - model: ZOO/math-en
+                parameters: {wieght: 0.4}
+            """);
+    for (String program : List.of("merge", "check", "export")) {
+      Ran ran = run(program, configuration, root.resolve("out"));
+      assertThat(ran.code()).isEqualTo(1);
+      assertThat(ran.err())
+          .startsWith("error: ")
+          .contains("mergekit.yaml")
+          .contains("line 2: unknown key 'base_modl'; did you mean 'base_model'?")
+          .contains("line 5: unknown key 'parametres'; did you mean 'parameters'?")
+          .contains("line 7: ties has no parameter 'wieght'; did you mean 'weight'?")
+          .doesNotContain("\tat ");
+      assertThat(root.resolve("out")).doesNotExist();
+    }
+  }
+
+  @Test
+  void everyModelThatIsMissingIsNamedWithTheWayToGetIt() throws IOException {
+    Path configuration =
+        configuration(
+            """
+            merge_method: linear
+            models:
+              - model: some-org/one
+                parameters: {weight: 1}
+              - model: some-org/two
+                parameters: {weight: 1}
+            """);
+    Ran ran = run("check", configuration, "--models", root.resolve("models"));
+    assertThat(ran.code()).isEqualTo(1);
+    assertThat(ran.err())
+        .contains("'some-org/one' is not on this machine")
+        .contains("'some-org/two' is not on this machine")
+        .contains("hf download some-org/one");
+  }
+
+  @Test
+  void aFileThatIsNoRecipeOrIsNotThereIsRefused() throws IOException {
+    Path text = Files.writeString(root.resolve("notes.yaml"), "- one\n- two\n");
+    Ran wrong = run("merge", text, root.resolve("out"));
+    assertThat(wrong.code()).isEqualTo(1);
+    assertThat(wrong.err()).startsWith("error: ").contains("notes.yaml").doesNotContain("\tat ");
+    Ran missing = run("check", root.resolve("nothing.yaml"));
+    assertThat(missing.code()).isEqualTo(1);
+    assertThat(missing.err()).startsWith("error: NoSuchFile: ").contains("nothing.yaml");
+    Ran flag = run("check", text, "--overwite");
+    assertThat(flag.code()).isEqualTo(2);
+    assertThat(flag.err()).contains("--overwrite");
+  }
+
+  @Test
+  void anExistingModelIsReplacedOnlyWhereThatIsAllowed() throws IOException {
+    Path merged = root.resolve("merged");
+    Path linear = CONFIGURATIONS.resolve("linear.yaml");
+    assertThat(run("merge", CONFIGURATIONS.resolve("passthrough.yaml"), merged).code()).isZero();
+    Ran check = run("check", linear, merged);
+    assertThat(check.code()).isEqualTo(1);
+    assertThat(check.out()).contains("1 problem:").contains("is not empty");
+    Ran kept = run("merge", linear, merged);
+    assertThat(kept.code()).isEqualTo(1);
+    assertThat(tensors(merged)).hasSize(8 * 9 + 3);
+    assertThat(run("check", linear, merged, "--overwrite").code()).isZero();
+    assertThat(run("merge", linear, merged, "--overwrite").err()).isEmpty();
+    assertThat(tensors(merged)).hasSize(6 * 9 + 3);
+    assertThat(left()).containsExactly(Path.of("merged"));
+  }
+
+  @Test
+  void anExportDoesNotReplaceAFileAndNamesWhatMergekitCannotSay() throws IOException {
+    Path there = Files.writeString(root.resolve("there.yaml"), "keep");
+    Ran ran = run("export", recipe("ties"), there);
+    assertThat(ran.code()).isEqualTo(1);
+    assertThat(there).hasContent("keep");
+    Ran other = run("export", recipe("tsv_m"), root.resolve("new.yaml"));
+    assertThat(other.code()).isEqualTo(1);
+    assertThat(other.err()).startsWith("error: ").contains("mergekit has no merge method 'tsv_m'");
+    assertThat(root.resolve("new.yaml")).doesNotExist();
+  }
+
+  @Test
+  void methodsAreMeasuredAlsoThoseThatNeedStatistics() throws IOException {
+    Ran ran = run("methods", "--items", 4, "--method", "linear,slerp", "--method", "regmean");
+    assertThat(ran.err()).isEmpty();
+    assertThat(ran.code()).isZero();
+    List<String> lines = ran.out().lines().toList();
+    assertThat(lines).hasSize(5);
+    assertThat(lines.get(2)).startsWith("linear of 3, weight ");
+    assertThat(lines.get(3)).startsWith("slerp of 2 ");
+    assertThat(lines.get(4)).startsWith("regmean of 3, weight ");
+    Ran unknown = run("methods", "--method", "tiez");
+    assertThat(unknown.code()).isEqualTo(2);
+    assertThat(unknown.err()).startsWith("--method: there is no 'tiez', only linear, ");
   }
 
   @Test
