@@ -146,6 +146,16 @@ final class MergeInputs implements AutoCloseable {
     if (names.stream().distinct().count() != names.size()) {
       problems.add("sources " + names + " share a name; open them with names of their own");
     }
+    for (String name : names) {
+      if (operator.needsStatistics() && !structure.statistics().containsKey(name)) {
+        problems.add(
+            "operator '"
+                + operator.name()
+                + "' needs activation statistics of every source, and there are none of '"
+                + name
+                + "'; gather them with ActivationCollector and name the file in the recipe");
+      }
+    }
     // In mergekit's configurations such a base only lends configuration and tokenizer.
     boolean lends =
         operator.baseModel() == BaseModel.UNUSED && structure.semantics() == Semantics.MERGEKIT;

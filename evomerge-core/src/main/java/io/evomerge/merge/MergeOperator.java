@@ -34,6 +34,14 @@ public interface MergeOperator {
   }
 
   /**
+   * Returns whether every source must come with statistics of its activations; see {@link
+   * TensorMerge#statistics}. The default is false.
+   */
+  default boolean needsStatistics() {
+    return false;
+  }
+
+  /**
    * Returns about how many bytes of heap one thread needs to merge a tensor, so that too little
    * memory is noticed before work begins. The default is that of an operator that reads in blocks
    * and holds no tensor.

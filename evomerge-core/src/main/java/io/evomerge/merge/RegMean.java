@@ -47,6 +47,11 @@ final class RegMean extends CheckedOperator {
   }
 
   @Override
+  public boolean needsStatistics() {
+    return true;
+  }
+
+  @Override
   public long scratchBytes(TensorInfo tensor, int sources) {
     if (tensor.shape().size() != 2) {
       return super.scratchBytes(tensor, sources);

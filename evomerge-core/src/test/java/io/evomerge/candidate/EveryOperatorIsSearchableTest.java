@@ -4,7 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.DynamicTest.dynamicTest;
 
 import io.evomerge.candidate.TinyModels.Family;
+import io.evomerge.checkpoint.ActivationStatistics;
 import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.checkpoint.CheckpointRef;
+import io.evomerge.checkpoint.CheckpointWriter;
+import io.evomerge.checkpoint.TensorRole.Part;
+import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.genome.Gene;
 import io.evomerge.genome.Genome;
 import io.evomerge.genome.ParameterSearchSpace;
@@ -23,7 +28,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -31,9 +36,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Every parameter of every method is within reach of evolution, at every granularity. */
 class EveryOperatorIsSearchableTest {
-
-  /** Operators that need activation statistics, which these models have not. */
-  private static final Set<String> NEED_STATISTICS = Set.of("regmean");
 
   @TempDir Path folder;
 
@@ -101,21 +103,24 @@ class EveryOperatorIsSearchableTest {
       if (withBase) {
         template.base(family.base().ref());
       }
+      if (operator.needsStatistics()) {
+        for (Checkpoint source : sources) {
+          template.statistics(source.name(), statistics(source, own));
+        }
+      }
       ParameterRecipeDecoder decoder = new ParameterRecipeDecoder(bound, template.build());
       Random random = TestSeeds.random("searchable." + operator.name(), 0);
       CandidateAssembler.Builder builder = CandidateAssembler.builder(operator).sources(sources);
       if (withBase) {
         builder.base(family.base());
       }
-      try (CandidateAssembler assembler = builder.semantics(Semantics.PAPER).build();
+      try (CandidateAssembler assembler =
+              builder.semantics(Semantics.PAPER).structure(template.build()).build();
           WeightStore store = assembler.newStore()) {
         for (int i = 0; i < 3; i++) {
           Genome genome = i == 0 ? start(bound) : random(bound, random);
           MergeRecipe recipe = decoder.decode(genome);
           assertThat(recipe.groups().size() + recipe.parameters().size()).isPositive();
-          if (NEED_STATISTICS.contains(operator.name())) {
-            continue;
-          }
           CandidateModel model = assembler.assemble(recipe, store);
           model
               .weights()
@@ -129,6 +134,34 @@ class EveryOperatorIsSearchableTest {
         }
       }
     }
+  }
+
+  /** Statistics of inputs that are independent of each other. */
+  private static CheckpointRef statistics(Checkpoint model, Path folder) throws Exception {
+    Path file = folder.resolve(model.name() + ".statistics.safetensors");
+    Map<String, List<String>> weights = new TreeMap<>();
+    model
+        .layout()
+        .roles()
+        .forEach(
+            (name, role) -> {
+              if (role.part() == Part.LAYER && model.tensors().get(name).shape().size() == 2) {
+                weights.put(name, List.of(name));
+              }
+            });
+    try (CheckpointWriter writer =
+        ActivationStatistics.create(file, model, 7, weights, WriteOptions.defaults())) {
+      for (String name : weights.keySet()) {
+        int width = model.tensors().get(name).shape().get(1).intValue();
+        float[] matrix = new float[width * width];
+        for (int i = 0; i < width; i++) {
+          matrix[i * width + i] = 1 + i;
+        }
+        writer.sink(name).writeFloats(0, matrix, 0, matrix.length);
+      }
+      writer.commit();
+    }
+    return new CheckpointRef(model.name(), file.toString(), "");
   }
 
   private static Genome start(ParameterSearchSpace space) {

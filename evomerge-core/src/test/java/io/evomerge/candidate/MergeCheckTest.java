@@ -226,4 +226,14 @@ class MergeCheckTest {
       }
     }
   }
+
+  @Test
+  void statisticsThatAMethodNeedsAreMissedBeforeAnyWork() throws Exception {
+    try (Family family = Family.write(folder, DType.BF16, false)) {
+      MergeRecipe recipe = MergeRecipe.builder("regmean").sources(family.refs()).build();
+      assertThat(check(recipe, folder.resolve("out")).problems())
+          .hasSize(2)
+          .allMatch(problem -> problem.contains("needs activation statistics of every source"));
+    }
+  }
 }
