@@ -16,7 +16,7 @@ import java.util.stream.IntStream;
 final class PackedMerge {
 
   /** Elements that are read at a time. */
-  static final int PART = 1024;
+  static final int PART = 512;
 
   /** Elements that are written at a time: for a file, each write has its price. */
   private static final int WRITTEN = 4 * PART;
