@@ -8,6 +8,9 @@ import java.util.stream.IntStream;
 /** Writes {@code sum f_i x_i}, or {@code base + sum f_i (x_i - base)}, in float32. */
 final class WeightedSum {
 
+  /** Where a sum begins; any number that is added keeps its bits, the negative zero included. */
+  private static final float NOTHING = -0f;
+
   private final TensorMerge task;
   private final int[] inputs;
   private final float[] factors;
@@ -52,7 +55,7 @@ final class WeightedSum {
           float[] out = in.newBlock();
           for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
             int length = in.length(block);
-            Arrays.fill(out, 0, length, 0f);
+            Arrays.fill(out, 0, length, NOTHING);
             for (int i = 0; i < inputs.length; i++) {
               if (inputs[i] == BlockReader.BASE) {
                 in.addBase(block, factors[i], out);
@@ -72,7 +75,7 @@ final class WeightedSum {
       return Kernels.sumOfTwoBf16(factors[0], first, factors[1], second, out, to, length);
     }
     float[] sum = in.partSum();
-    Arrays.fill(sum, 0, length, 0f);
+    Arrays.fill(sum, 0, length, NOTHING);
     for (int i = 0; i < inputs.length; i++) {
       Kernels.addScaledBf16(factors[i], in.packed(inputs[i], offset, length), sum, length);
     }
@@ -81,6 +84,7 @@ final class WeightedSum {
 
   private void checkedInputs(BlockReader in, long offset, int length, float[] out) {
     float[] values = new float[length];
+    Arrays.fill(out, 0, length, NOTHING);
     for (int i = 0; i < inputs.length; i++) {
       if (inputs[i] == BlockReader.BASE) {
         in.readBase(offset, values, length);
@@ -103,7 +107,7 @@ final class WeightedSum {
           float[] out = in.newBlock();
           for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
             int length = in.length(block);
-            Arrays.fill(out, 0, length, 0f);
+            Arrays.fill(out, 0, length, NOTHING);
             for (int s = 0; s < factors.length; s++) {
               Kernels.addScaled(factors[s], in.delta(s, block), out, length);
             }
@@ -115,24 +119,25 @@ final class WeightedSum {
 
   private boolean packedTaskVectors(BlockReader in, long offset, int length, byte[] out, int to) {
     byte[] base = in.packed(BlockReader.BASE, offset, length);
+    float[] sum = in.partSum();
     if (inputs.length == 2) {
       byte[] first = in.packed(0, offset, length);
       byte[] second = in.packed(1, offset, length);
-      return Kernels.addTwoDeltasBf16(base, factors[0], first, factors[1], second, out, to, length);
+      Kernels.sumOfTwoDeltasBf16(base, factors[0], first, factors[1], second, sum, length);
+    } else {
+      Arrays.fill(sum, 0, length, NOTHING);
+      for (int s = 0; s < factors.length; s++) {
+        Kernels.addScaledDeltaBf16(factors[s], base, in.packed(s, offset, length), sum, length);
+      }
     }
-    float[] sum = in.partSum();
-    Arrays.fill(sum, 0, length, 0f);
-    for (int s = 0; s < factors.length; s++) {
-      Kernels.addScaledDeltaBf16(factors[s], base, in.packed(s, offset, length), sum, length);
-    }
-    Kernels.addScaledBf16(1f, base, sum, length);
-    return Kernels.packBf16(sum, out, to, length);
+    return Kernels.addAndPackBf16(base, sum, out, to, length);
   }
 
   private void checkedTaskVectors(BlockReader in, long offset, int length, float[] out) {
     float[] base = new float[length];
     float[] values = new float[length];
     in.readBase(offset, base, length);
+    Arrays.fill(out, 0, length, NOTHING);
     for (int s = 0; s < factors.length; s++) {
       in.readDelta(s, offset, base, values, length);
       Kernels.addScaled(factors[s], values, out, length);

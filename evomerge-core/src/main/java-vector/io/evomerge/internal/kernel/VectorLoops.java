@@ -579,86 +579,95 @@ final class VectorLoops implements Loops {
     return LongVector.fromArray(L, lanes, 0);
   }
 
-  // Packed elements of 16 bits are widened, worked on and narrowed in registers.
+  // Packed elements of 16 bits are widened, worked on and narrowed in registers. A loop of
+  // three inputs and a narrow result would be longer than what compilers inline in whole. What
+  // tells of numbers that are not finite is reduced before anything else is called.
 
   @Override
   public boolean sumOfTwoBf16(
       float factor0, byte[] x0, float factor1, byte[] x1, byte[] out, int to, int length) {
     int end = F.loopBound(length);
-    IntVector flags = IntVector.zero(I);
+    IntVector largest = IntVector.zero(I);
     for (int i = 0; i < end; i += STEP) {
       FloatVector a =
-          ByteVector.fromArray(B_HALF, x0, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x0, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       FloatVector b =
-          ByteVector.fromArray(B_HALF, x1, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x1, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
-      IntVector bits = a.mul(factor0).add(0f).add(b.mul(factor1)).reinterpretAsInts();
+      IntVector bits = a.mul(factor0).add(b.mul(factor1)).reinterpretAsInts();
       IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
       IntVector rounded = bits.add(odd).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
       ((ShortVector) rounded.convertShape(VectorOperators.I2S, S_HALF, 0))
           .reinterpretAsBytes()
           .intoArray(out, 2 * (to + i));
-      flags = bits.and(MAGNITUDE).add(TO_SIGN).or(flags);
+      largest = bits.and(MAGNITUDE).max(largest);
     }
-    boolean finite = ScalarLoops.sumOfTwoBf16(factor0, x0, factor1, x1, out, to, end, length);
-    return finite & flags.reduceLanes(VectorOperators.OR) >= 0;
+    boolean finite = largest.reduceLanes(VectorOperators.MAX) < INFINITY;
+    return finite & ScalarLoops.sumOfTwoBf16(factor0, x0, factor1, x1, out, to, end, length);
   }
 
   @Override
-  public boolean addTwoDeltasBf16(
-      byte[] base,
-      float factor0,
-      byte[] x0,
-      float factor1,
-      byte[] x1,
-      byte[] out,
-      int to,
-      int length) {
+  public void sumOfTwoDeltasBf16(
+      byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length) {
     int end = F.loopBound(length);
-    IntVector flags = IntVector.zero(I);
     for (int i = 0; i < end; i += STEP) {
       FloatVector origin =
-          ByteVector.fromArray(B_HALF, base, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, base, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       FloatVector a =
-          ByteVector.fromArray(B_HALF, x0, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x0, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       FloatVector b =
-          ByteVector.fromArray(B_HALF, x1, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x1, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
-      FloatVector sum = a.sub(origin).mul(factor0).add(0f).add(b.sub(origin).mul(factor1));
-      IntVector bits = sum.add(origin).reinterpretAsInts();
+      a.sub(origin).mul(factor0).add(b.sub(origin).mul(factor1)).intoArray(out, i);
+    }
+    ScalarLoops.sumOfTwoDeltasBf16(base, factor0, x0, factor1, x1, out, end, length);
+  }
+
+  @Override
+  public boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int length) {
+    int end = F.loopBound(length);
+    IntVector largest = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector origin =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, base, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      IntVector bits = FloatVector.fromArray(F, sum, i).add(origin).reinterpretAsInts();
       IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
       IntVector rounded = bits.add(odd).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
       ((ShortVector) rounded.convertShape(VectorOperators.I2S, S_HALF, 0))
           .reinterpretAsBytes()
           .intoArray(out, 2 * (to + i));
-      flags = bits.and(MAGNITUDE).add(TO_SIGN).or(flags);
+      largest = bits.and(MAGNITUDE).max(largest);
     }
-    boolean finite =
-        ScalarLoops.addTwoDeltasBf16(base, factor0, x0, factor1, x1, out, to, end, length);
-    return finite & flags.reduceLanes(VectorOperators.OR) >= 0;
+    boolean finite = largest.reduceLanes(VectorOperators.MAX) < INFINITY;
+    return finite & ScalarLoops.addAndPackBf16(base, sum, out, to, end, length);
   }
 
   @Override
@@ -666,17 +675,17 @@ final class VectorLoops implements Loops {
     int end = F.loopBound(length);
     for (int i = 0; i < end; i += STEP) {
       FloatVector origin =
-          ByteVector.fromArray(B_HALF, base, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, base, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       FloatVector a =
-          ByteVector.fromArray(B_HALF, x, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       FloatVector.fromArray(F, sum, i).add(a.sub(origin).mul(factor)).intoArray(sum, i);
@@ -689,22 +698,22 @@ final class VectorLoops implements Loops {
       byte[] base, byte[] x, float distance, byte[] out, int to, int length) {
     int end = F.loopBound(length);
     int one = Float.floatToRawIntBits(1f);
-    IntVector flags = IntVector.zero(I);
+    IntVector largest = IntVector.zero(I);
     FloatVector distances = FloatVector.broadcast(F, distance);
     FloatVector ones = FloatVector.broadcast(F, 1f);
     for (int i = 0; i < end; i += STEP) {
       FloatVector origin =
-          ByteVector.fromArray(B_HALF, base, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, base, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       FloatVector target =
-          ByteVector.fromArray(B_HALF, x, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       // Where a share is no number, neither is the sum: its bits are compared as any other's.
@@ -720,16 +729,16 @@ final class VectorLoops implements Loops {
       ((ShortVector) rounded.convertShape(VectorOperators.I2S, S_HALF, 0))
           .reinterpretAsBytes()
           .intoArray(out, 2 * (to + i));
-      flags = bits.and(MAGNITUDE).add(TO_SIGN).or(flags);
+      largest = bits.and(MAGNITUDE).max(largest);
     }
-    boolean finite = ScalarLoops.moveTowardsBf16(base, x, distance, out, to, end, length);
-    return finite & flags.reduceLanes(VectorOperators.OR) >= 0;
+    boolean finite = largest.reduceLanes(VectorOperators.MAX) < INFINITY;
+    return finite & ScalarLoops.moveTowardsBf16(base, x, distance, out, to, end, length);
   }
 
   @Override
   public boolean packBf16(float[] x, byte[] out, int to, int length) {
     int end = F.loopBound(length);
-    IntVector flags = IntVector.zero(I);
+    IntVector largest = IntVector.zero(I);
     for (int i = 0; i < end; i += STEP) {
       IntVector bits = FloatVector.fromArray(F, x, i).reinterpretAsInts();
       IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
@@ -737,10 +746,10 @@ final class VectorLoops implements Loops {
       ((ShortVector) rounded.convertShape(VectorOperators.I2S, S_HALF, 0))
           .reinterpretAsBytes()
           .intoArray(out, 2 * (to + i));
-      flags = bits.and(MAGNITUDE).add(TO_SIGN).or(flags);
+      largest = bits.and(MAGNITUDE).max(largest);
     }
-    boolean finite = ScalarLoops.packBf16(x, out, to, end, length);
-    return finite & flags.reduceLanes(VectorOperators.OR) >= 0;
+    boolean finite = largest.reduceLanes(VectorOperators.MAX) < INFINITY;
+    return finite & ScalarLoops.packBf16(x, out, to, end, length);
   }
 
   @Override
@@ -758,17 +767,17 @@ final class VectorLoops implements Loops {
     DoubleVector sumYy = DoubleVector.fromArray(D, yy, lane);
     for (int i = lane; i < length; i += LANES) {
       FloatVector a =
-          ByteVector.fromArray(B_QUARTER, x, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I_HALF, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_QUARTER, x, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I_HALF, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       FloatVector b =
-          ByteVector.fromArray(B_QUARTER, y, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I_HALF, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_QUARTER, y, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I_HALF, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       DoubleVector c = (DoubleVector) a.convertShape(VectorOperators.F2D, D, 0);
@@ -804,24 +813,24 @@ final class VectorLoops implements Loops {
     DoubleVector sumYy = DoubleVector.fromArray(D, yy, lane);
     for (int i = lane; i < length; i += LANES) {
       FloatVector origin =
-          ByteVector.fromArray(B_QUARTER, base, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I_HALF, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_QUARTER, base, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I_HALF, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       FloatVector a =
-          ByteVector.fromArray(B_QUARTER, x, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I_HALF, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_QUARTER, x, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I_HALF, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       FloatVector b =
-          ByteVector.fromArray(B_QUARTER, y, 2 * i)
-              .reinterpretAsShorts()
-              .convertShape(VectorOperators.S2I, I_HALF, 0)
-              .reinterpretAsInts()
+          ((IntVector)
+                  ByteVector.fromArray(B_QUARTER, y, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I_HALF, 0))
               .lanewise(VectorOperators.LSHL, 16)
               .reinterpretAsFloats();
       DoubleVector c = (DoubleVector) a.sub(origin).convertShape(VectorOperators.F2D, D, 0);

@@ -643,28 +643,32 @@ public final class Kernels {
   }
 
   /**
-   * {@code out = factor0 * (x0 - base) + factor1 * (x1 - base) + base}, else as {@link
-   * #sumOfTwoBf16}.
+   * {@code out = factor0 * (x0 - base) + factor1 * (x1 - base)}, of bfloat16 elements.
    *
-   * @param base subtracted and added, from index 0
+   * @param base subtracted, from index 0
    * @param factor0 of every first difference
    * @param x0 first elements, from index 0
    * @param factor1 of every second difference
    * @param x1 second elements, from index 0
    * @param out overwritten
+   * @param length number of elements
+   */
+  public static void sumOfTwoDeltasBf16(
+      byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length) {
+    LOOPS.sumOfTwoDeltasBf16(base, factor0, x0, factor1, x1, out, length);
+  }
+
+  /**
+   * {@code out = sum + base}, rounded to bfloat16; returns what {@link #sumOfTwoBf16} does.
+   *
+   * @param base bfloat16 elements, from index 0
+   * @param sum added
+   * @param out overwritten
    * @param to first element of {@code out}
    * @param length number of elements
    */
-  public static boolean addTwoDeltasBf16(
-      byte[] base,
-      float factor0,
-      byte[] x0,
-      float factor1,
-      byte[] x1,
-      byte[] out,
-      int to,
-      int length) {
-    return LOOPS.addTwoDeltasBf16(base, factor0, x0, factor1, x1, out, to, length);
+  public static boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int length) {
+    return LOOPS.addAndPackBf16(base, sum, out, to, length);
   }
 
   /**

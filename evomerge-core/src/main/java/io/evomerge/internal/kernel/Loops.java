@@ -93,16 +93,12 @@ interface Loops {
   boolean sumOfTwoBf16(
       float factor0, byte[] x0, float factor1, byte[] x1, byte[] out, int to, int length);
 
-  /** See {@link Kernels#addTwoDeltasBf16}. */
-  boolean addTwoDeltasBf16(
-      byte[] base,
-      float factor0,
-      byte[] x0,
-      float factor1,
-      byte[] x1,
-      byte[] out,
-      int to,
-      int length);
+  /** See {@link Kernels#sumOfTwoDeltasBf16}. */
+  void sumOfTwoDeltasBf16(
+      byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length);
+
+  /** See {@link Kernels#addAndPackBf16}. */
+  boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int length);
 
   /** See {@link Kernels#addScaledDeltaBf16}. */
   void addScaledDeltaBf16(float factor, byte[] base, byte[] x, float[] sum, int length);

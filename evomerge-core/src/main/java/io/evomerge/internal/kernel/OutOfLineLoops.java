@@ -38,7 +38,8 @@ final class OutOfLineLoops implements Loops {
   private final MethodHandle addProducts2;
   private final MethodHandle uniforms;
   private final MethodHandle sumOfTwoBf16;
-  private final MethodHandle addTwoDeltasBf16;
+  private final MethodHandle sumOfTwoDeltasBf16;
+  private final MethodHandle addAndPackBf16;
   private final MethodHandle addScaledDeltaBf16;
   private final MethodHandle moveTowardsBf16;
   private final MethodHandle packBf16;
@@ -220,16 +221,25 @@ final class OutOfLineLoops implements Loops {
             byte[].class,
             int.class,
             int.class);
-    addTwoDeltasBf16 =
+    sumOfTwoDeltasBf16 =
         bind(
             target,
-            "addTwoDeltasBf16",
+            "sumOfTwoDeltasBf16",
+            void.class,
+            byte[].class,
+            float.class,
+            byte[].class,
+            float.class,
+            byte[].class,
+            float[].class,
+            int.class);
+    addAndPackBf16 =
+        bind(
+            target,
+            "addAndPackBf16",
             boolean.class,
             byte[].class,
-            float.class,
-            byte[].class,
-            float.class,
-            byte[].class,
+            float[].class,
             byte[].class,
             int.class,
             int.class);
@@ -532,18 +542,19 @@ final class OutOfLineLoops implements Loops {
   }
 
   @Override
-  public boolean addTwoDeltasBf16(
-      byte[] base,
-      float factor0,
-      byte[] x0,
-      float factor1,
-      byte[] x1,
-      byte[] out,
-      int to,
-      int length) {
+  public void sumOfTwoDeltasBf16(
+      byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length) {
     try {
-      return (boolean)
-          addTwoDeltasBf16.invokeExact(base, factor0, x0, factor1, x1, out, to, length);
+      sumOfTwoDeltasBf16.invokeExact(base, factor0, x0, factor1, x1, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int length) {
+    try {
+      return (boolean) addAndPackBf16.invokeExact(base, sum, out, to, length);
     } catch (Throwable e) {
       throw unchecked(e);
     }

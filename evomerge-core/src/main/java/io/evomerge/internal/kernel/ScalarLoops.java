@@ -386,8 +386,7 @@ final class ScalarLoops implements Loops {
       float factor0, byte[] x0, float factor1, byte[] x1, byte[] out, int to, int from, int end) {
     int flags = 0;
     for (int i = from; i < end; i++) {
-      int bits =
-          Float.floatToRawIntBits(0f + factor0 * wideBf16(x0, i) + factor1 * wideBf16(x1, i));
+      int bits = Float.floatToRawIntBits(factor0 * wideBf16(x0, i) + factor1 * wideBf16(x1, i));
       SHORTS.set(out, 2 * (to + i), rounded(bits));
       flags |= (bits & MAGNITUDE) + TO_SIGN;
     }
@@ -395,33 +394,35 @@ final class ScalarLoops implements Loops {
   }
 
   @Override
-  public boolean addTwoDeltasBf16(
-      byte[] base,
-      float factor0,
-      byte[] x0,
-      float factor1,
-      byte[] x1,
-      byte[] out,
-      int to,
-      int length) {
-    return addTwoDeltasBf16(base, factor0, x0, factor1, x1, out, to, 0, length);
+  public void sumOfTwoDeltasBf16(
+      byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length) {
+    sumOfTwoDeltasBf16(base, factor0, x0, factor1, x1, out, 0, length);
   }
 
-  static boolean addTwoDeltasBf16(
+  static void sumOfTwoDeltasBf16(
       byte[] base,
       float factor0,
       byte[] x0,
       float factor1,
       byte[] x1,
-      byte[] out,
-      int to,
+      float[] out,
       int from,
       int end) {
-    int flags = 0;
     for (int i = from; i < end; i++) {
       float origin = wideBf16(base, i);
-      float sum = 0f + factor0 * (wideBf16(x0, i) - origin) + factor1 * (wideBf16(x1, i) - origin);
-      int bits = Float.floatToRawIntBits(sum + origin);
+      out[i] = factor0 * (wideBf16(x0, i) - origin) + factor1 * (wideBf16(x1, i) - origin);
+    }
+  }
+
+  @Override
+  public boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int length) {
+    return addAndPackBf16(base, sum, out, to, 0, length);
+  }
+
+  static boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int from, int end) {
+    int flags = 0;
+    for (int i = from; i < end; i++) {
+      int bits = Float.floatToRawIntBits(sum[i] + wideBf16(base, i));
       SHORTS.set(out, 2 * (to + i), rounded(bits));
       flags |= (bits & MAGNITUDE) + TO_SIGN;
     }

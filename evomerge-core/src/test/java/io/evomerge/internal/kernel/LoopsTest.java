@@ -137,16 +137,9 @@ class LoopsTest {
         });
     compare(
         (loops, in) -> {
-          in.flag =
-              loops.addTwoDeltasBf16(
-                  in.packedBase,
-                  in.factor,
-                  in.packedX,
-                  in.limit,
-                  in.packedY,
-                  in.packedOut,
-                  in.from,
-                  in.length);
+          loops.sumOfTwoDeltasBf16(
+              in.packedBase, in.factor, in.packedX, in.limit, in.packedY, in.z, in.length);
+          in.flag = loops.addAndPackBf16(in.packedBase, in.z, in.packedOut, in.from, in.length);
           return in.resultIfFinite();
         });
     compare(
