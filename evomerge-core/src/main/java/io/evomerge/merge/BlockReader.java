@@ -18,12 +18,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class BlockReader {
 
+  /** The base's number among the inputs; sources follow from 0. */
+  static final int BASE = -1;
+
   private final TensorMerge task;
   private final @Nullable TensorView base;
   private final long elements;
   private final int blockLength;
   private final int blocksPerStripe;
   private byte @Nullable [] packed;
+  private final byte[][] packedInputs;
+  private float @Nullable [] partSum;
   private final Slot baseSlot = new Slot();
   private final Slot[] sourceSlots;
   private final Slot[] deltaSlots;
@@ -37,6 +42,7 @@ final class BlockReader {
     this.blockLength = (int) Math.max(1, Math.min(task.blockLength(), longest));
     this.blocksPerStripe = (Stripes.LENGTH + blockLength - 1) / blockLength;
     int sources = task.sources().size();
+    this.packedInputs = new byte[1 + sources][];
     this.sourceSlots = slots(sources);
     this.deltaSlots = slots(sources);
     this.uniformSlots = slots(sources);
@@ -138,8 +144,37 @@ final class BlockReader {
     view.readBytes(2 * offset(block), bytes, 0, 2 * length);
     if (!Kernels.addScaledBf16(factor, bytes, sum, length)) {
       refuse.run();
-      throw new IllegalStateException("a source changed while it was merged");
+      throw new IllegalStateException("an input changed while it was merged");
     }
+  }
+
+  /**
+   * Reads a few elements of a bfloat16 input as they are, little-endian; neither checked nor
+   * cached.
+   *
+   * @param input a source, or {@link #BASE}
+   * @param offset first element
+   * @param length number of elements, at most {@link PackedMerge#PART}
+   */
+  byte[] packed(int input, long offset, int length) {
+    byte[] bytes = packedInputs[1 + input];
+    if (bytes == null) {
+      bytes = new byte[2 * PackedMerge.PART];
+      packedInputs[1 + input] = bytes;
+    }
+    TensorView view = input == BASE ? requireBase() : task.sources().get(input);
+    view.readBytes(2 * offset, bytes, 0, 2 * length);
+    return bytes;
+  }
+
+  /** An array of {@link PackedMerge#PART} elements that any caller may change. */
+  float[] partSum() {
+    float[] sum = partSum;
+    if (sum == null) {
+      sum = new float[PackedMerge.PART];
+      partSum = sum;
+    }
+    return sum;
   }
 
   /** Source minus base. */
@@ -163,11 +198,7 @@ final class BlockReader {
    * @throws MergeException if a number is not finite
    */
   void readBase(long offset, float[] target, int length) {
-    TensorView view = base;
-    if (view == null) {
-      throw new IllegalStateException("tensor '" + task.info().name() + "': there is no base");
-    }
-    view.readFloats(offset, target, 0, length);
+    requireBase().readFloats(offset, target, 0, length);
     requireFinite(target, length, offset, "the base");
   }
 
@@ -219,12 +250,20 @@ final class BlockReader {
   }
 
   private void readDelta(int source, long block, float[] target) {
-    int length = length(block);
-    float[] baseValues = base(block);
-    task.sources().get(source).readFloats(offset(block), target, 0, length);
+    readDelta(source, offset(block), base(block), target, length(block));
+  }
+
+  /**
+   * Reads part of a source minus the base, not cached.
+   *
+   * @param baseValues the same part of the base
+   * @throws MergeException if a difference is not finite
+   */
+  void readDelta(int source, long offset, float[] baseValues, float[] target, int length) {
+    task.sources().get(source).readFloats(offset, target, 0, length);
     if (!Kernels.subtractFinite(target, baseValues, length)) {
       // Find out whether the source itself is at fault.
-      readSource(source, block, target);
+      readSource(source, offset, target, length);
       throw new MergeException(
           "tensor '"
               + task.info().name()
@@ -232,6 +271,35 @@ final class BlockReader {
               + task.sourceNames().get(source)
               + "' differs from the base by more than float32 can hold; the checkpoint is damaged");
     }
+  }
+
+  /**
+   * Finds the first element of a stripe that is not finite.
+   *
+   * @param inputs sources, or {@link #BASE}
+   * @return never
+   * @throws MergeException always
+   */
+  MergeException notFinite(int stripe, int... inputs) {
+    for (long block = firstBlock(stripe); block < endBlock(stripe); block++) {
+      float[] values = new float[length(block)];
+      for (int input : inputs) {
+        if (input == BASE) {
+          readBase(block, values);
+        } else {
+          readSource(input, block, values);
+        }
+      }
+    }
+    throw new IllegalStateException("an input changed while it was merged");
+  }
+
+  private TensorView requireBase() {
+    TensorView view = base;
+    if (view == null) {
+      throw new IllegalStateException("tensor '" + task.info().name() + "': there is no base");
+    }
+    return view;
   }
 
   private void requireFinite(float[] values, int length, long offset, String whose) {

@@ -7,6 +7,8 @@ import io.evomerge.tensor.TensorSink;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The methods whose result is a combination of the sources, or of their task vectors if there is a
@@ -89,8 +91,15 @@ abstract class CombinationOperator extends CheckedOperator {
         task.cached(
             new GramKey(deltas),
             () -> {
+              boolean packed = PackedMerge.packed(task, inputs(size, deltas));
               double[] sum = new double[GramMatrix.pairs(size)];
-              for (double[] part : Stripes.map(task, (in, i) -> products(in, i, size, deltas))) {
+              for (double[] part :
+                  Stripes.map(
+                      task,
+                      (in, stripe) ->
+                          packed
+                              ? packedProducts(in, stripe, size, deltas)
+                              : products(in, stripe, size, deltas))) {
                 for (int pair = 0; pair < sum.length; pair++) {
                   sum[pair] += part[pair];
                 }
@@ -100,39 +109,88 @@ abstract class CombinationOperator extends CheckedOperator {
     return new GramMatrix(size, products, 0, 1);
   }
 
+  private static int[] inputs(int size, boolean deltas) {
+    return IntStream.range(deltas ? BlockReader.BASE : 0, size).toArray();
+  }
+
   private static double[] products(BlockReader in, int stripe, int size, boolean deltas) {
-    LaneSum[] sums = new LaneSum[GramMatrix.pairs(size)];
-    Arrays.setAll(sums, pair -> new LaneSum());
+    LaneSum[] sums = sums(size);
     float[][] vectors = new float[size][];
     for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
-      int length = in.length(block);
       for (int i = 0; i < size; i++) {
         vectors[i] = vector(in, deltas, i, block);
-        for (int j = 0; j <= i; j++) {
-          sums[GramMatrix.pair(i, j)].addProducts(vectors[i], vectors[j], length);
-        }
       }
+      addProducts(vectors, sums, in.length(block));
     }
     return Arrays.stream(sums).mapToDouble(LaneSum::sum).toArray();
   }
 
-  private static void combine(TensorMerge task, boolean deltas, double[] factors, TensorSink sink) {
-    Stripes.forEach(
-        task,
-        (in, stripe) -> {
-          float[] out = in.newBlock();
-          for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
-            int length = in.length(block);
-            Kernels.scale((float) factors[0], vector(in, deltas, 0, block), out, length);
-            for (int s = 1; s < factors.length; s++) {
-              Kernels.addScaled((float) factors[s], vector(in, deltas, s, block), out, length);
-            }
+  /** As {@link #products}, but reads what is so short to read once more each time. */
+  private static double[] packedProducts(BlockReader in, int stripe, int size, boolean deltas) {
+    LaneSum[] sums = sums(size);
+    if (size == 2) {
+      PackedMerge.forEachPart(
+          in,
+          stripe,
+          (offset, length) -> {
+            byte[] x = in.packed(0, offset, length);
+            byte[] y = in.packed(1, offset, length);
             if (deltas) {
-              Kernels.addScaled(1f, in.base(block), out, length);
+              byte[] base = in.packed(BlockReader.BASE, offset, length);
+              LaneSum.addDeltaProductsAndSquares(sums[1], sums[0], sums[2], base, x, y, length);
+            } else {
+              LaneSum.addProductsAndSquares(sums[1], sums[0], sums[2], x, y, length);
             }
-            sink.writeFloats(in.offset(block), out, 0, length);
+          });
+      if (Double.isFinite(sums[0].sum() + sums[2].sum())) {
+        return Arrays.stream(sums).mapToDouble(LaneSum::sum).toArray();
+      }
+    }
+    LaneSum[] checked = sums(size);
+    float[] base = new float[PackedMerge.PART];
+    float[][] vectors = new float[size][PackedMerge.PART];
+    PackedMerge.forEachPart(
+        in,
+        stripe,
+        (offset, length) -> {
+          if (deltas) {
+            in.readBase(offset, base, length);
           }
+          for (int i = 0; i < size; i++) {
+            if (deltas) {
+              in.readDelta(i, offset, base, vectors[i], length);
+            } else {
+              in.readSource(i, offset, vectors[i], length);
+            }
+          }
+          addProducts(vectors, checked, length);
         });
+    return Arrays.stream(checked).mapToDouble(LaneSum::sum).toArray();
+  }
+
+  private static LaneSum[] sums(int size) {
+    return Stream.generate(LaneSum::new).limit(GramMatrix.pairs(size)).toArray(LaneSum[]::new);
+  }
+
+  private static void addProducts(float[][] vectors, LaneSum[] sums, int length) {
+    LaneSum.addProductsAndSquares(sums[1], sums[0], sums[2], vectors[0], vectors[1], length);
+    for (int i = 2; i < vectors.length; i++) {
+      for (int j = 0; j <= i; j++) {
+        sums[GramMatrix.pair(i, j)].addProducts(vectors[i], vectors[j], length);
+      }
+    }
+  }
+
+  private static void combine(TensorMerge task, boolean deltas, double[] factors, TensorSink sink) {
+    float[] rounded = new float[factors.length];
+    for (int i = 0; i < rounded.length; i++) {
+      rounded[i] = (float) factors[i];
+    }
+    if (deltas) {
+      WeightedSum.ofTaskVectors(task, rounded, sink);
+    } else {
+      WeightedSum.ofSources(task, rounded, sink);
+    }
   }
 
   private static float[] vector(BlockReader in, boolean deltas, int source, long block) {
@@ -189,18 +247,10 @@ abstract class CombinationOperator extends CheckedOperator {
         in.readBase(offset, part.base, length);
       }
       for (int s = 0; s < sources; s++) {
-        float[] vector = part.vectors[s];
-        in.readSource(s, offset, vector, length);
         if (deltas) {
-          Kernels.subtract(vector, part.base, length);
-          if (!Kernels.allFinite(vector, length)) {
-            throw refusal(
-                task,
-                "source '"
-                    + task.sourceNames().get(s)
-                    + "' differs from the base by more than float32 can hold; the checkpoint is"
-                    + " damaged");
-          }
+          in.readDelta(s, offset, part.base, part.vectors[s], length);
+        } else {
+          in.readSource(s, offset, part.vectors[s], length);
         }
       }
     }

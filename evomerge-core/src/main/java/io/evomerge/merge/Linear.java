@@ -22,20 +22,7 @@ final class Linear extends CheckedOperator {
 
   @Override
   void mergeChecked(TensorMerge task, TensorSink sink) {
-    float[] factors = factors(task);
-    Stripes.forEach(
-        task,
-        (in, stripe) -> {
-          float[] out = in.newBlock();
-          for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
-            int length = in.length(block);
-            Arrays.fill(out, 0, length, 0f);
-            for (int s = 0; s < factors.length; s++) {
-              in.addSource(s, block, factors[s], out);
-            }
-            sink.writeFloats(in.offset(block), out, 0, length);
-          }
-        });
+    WeightedSum.ofSources(task, factors(task), sink);
   }
 
   private float[] factors(TensorMerge task) {

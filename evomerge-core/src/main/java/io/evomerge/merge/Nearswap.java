@@ -33,6 +33,24 @@ final class Nearswap extends CheckedOperator {
   @Override
   void mergeChecked(TensorMerge task, TensorSink sink) {
     float t = (float) scalar(task, "t");
+    if (t > 0 && PackedMerge.applies(task, sink, BlockReader.BASE, 0)) {
+      PackedMerge.merge(
+          task,
+          sink,
+          (in, offset, length, out, to) -> {
+            byte[] base = in.packed(BlockReader.BASE, offset, length);
+            byte[] source = in.packed(0, offset, length);
+            return Kernels.moveTowardsBf16(base, source, t, out, to, length);
+          },
+          (in, offset, length, out) -> {
+            float[] base = new float[length];
+            float[] source = new float[length];
+            in.readBase(offset, base, length);
+            in.readSource(0, offset, source, length);
+            Kernels.moveTowards(base, source, t, out, length);
+          });
+      return;
+    }
     Stripes.forEach(
         task,
         (in, stripe) -> {

@@ -3,7 +3,6 @@ package io.evomerge.merge;
 import io.evomerge.genome.ParameterSpec;
 import io.evomerge.internal.kernel.LaneSum;
 import io.evomerge.tensor.TensorSink;
-import java.util.Arrays;
 
 /**
  * Spherical linear interpolation of two flattened tensors; Shoemake 1985, "Animating Rotation with
@@ -53,30 +52,41 @@ final class Slerp extends CheckedOperator {
       factor0 = Math.sin((1 - t) * angle) / Math.sin(angle);
       factor1 = Math.sin(t * angle) / Math.sin(angle);
     }
-    float weight0 = (float) factor0;
-    float weight1 = (float) factor1;
-    Stripes.forEach(
-        task,
-        (in, stripe) -> {
-          float[] out = in.newBlock();
-          for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
-            int length = in.length(block);
-            Arrays.fill(out, 0, length, 0f);
-            if (fromBase) {
-              in.addBase(block, weight0, out);
-              in.addSource(0, block, weight1, out);
-            } else {
-              in.addSource(0, block, weight0, out);
-              in.addSource(1, block, weight1, out);
-            }
-            sink.writeFloats(in.offset(block), out, 0, length);
-          }
-        });
+    float[] factors = {(float) factor0, (float) factor1};
+    WeightedSum.ofInputs(task, inputs(fromBase), factors, sink);
+  }
+
+  private static int[] inputs(boolean fromBase) {
+    return fromBase ? new int[] {BlockReader.BASE, 0} : new int[] {0, 1};
   }
 
   private static Products products(TensorMerge task, boolean fromBase) {
-    return Stripes.map(task, (in, stripe) -> products(in, stripe, fromBase)).stream()
+    int[] inputs = inputs(fromBase);
+    boolean packed = PackedMerge.packed(task, inputs);
+    return Stripes.map(
+            task,
+            (in, stripe) ->
+                packed ? packedProducts(in, stripe, inputs) : products(in, stripe, fromBase))
+        .stream()
         .reduce(Products.NONE, Products::plus);
+  }
+
+  private static Products packedProducts(BlockReader in, int stripe, int[] inputs) {
+    LaneSum dot = new LaneSum();
+    LaneSum square0 = new LaneSum();
+    LaneSum square1 = new LaneSum();
+    PackedMerge.forEachPart(
+        in,
+        stripe,
+        (offset, length) -> {
+          byte[] first = in.packed(inputs[0], offset, length);
+          byte[] second = in.packed(inputs[1], offset, length);
+          LaneSum.addProductsAndSquares(dot, square0, square1, first, second, length);
+        });
+    if (!Double.isFinite(square0.sum() + square1.sum())) {
+      throw in.notFinite(stripe, inputs);
+    }
+    return new Products(dot.sum(), square0.sum(), square1.sum());
   }
 
   private static Products products(BlockReader in, int stripe, boolean fromBase) {

@@ -37,10 +37,19 @@ final class VectorLoops implements Loops {
   private static final VectorSpecies<Short> S_HALF =
       VectorSpecies.of(short.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
 
-  private static final VectorSpecies<Float> F4 = FloatVector.SPECIES_128;
-  private static final VectorSpecies<Double> D4 = DoubleVector.SPECIES_256;
+  /** A second one would slow down both: compilers would no longer know which one is meant. */
+  private static final VectorSpecies<Double> D = DoubleVector.SPECIES_PREFERRED;
+
+  /** Half as wide: fills a vector of doubles when widened. */
+  private static final VectorSpecies<Integer> I_HALF =
+      VectorSpecies.of(int.class, VectorShape.forBitSize(F.vectorBitSize() / 2));
+
+  /** A quarter as wide: packed 16-bit elements that fill a vector of doubles when widened. */
+  private static final VectorSpecies<Byte> B_QUARTER =
+      VectorSpecies.of(byte.class, VectorShape.forBitSize(F.vectorBitSize() / 4));
 
   private static final int STEP = F.length();
+  private static final int LANES = 8;
   private static final int MAGNITUDE = 0x7FFFFFFF;
   private static final int INFINITY = 0x7F800000;
   private static final int TO_SIGN = 0x00800000;
@@ -439,64 +448,66 @@ final class VectorLoops implements Loops {
     }
   }
 
-  // Eight lanes are two vectors of four, which every machine with 256 bits has.
+  // Eight lanes are one vector of doubles, or two. A product of two floats is exact as a double, so
+  // that fma rounds as often as a multiplication and an addition do: once.
 
   @Override
   public void addMagnitudes(double[] lanes, float[] x, int from, int length) {
-    DoubleVector lower = DoubleVector.fromArray(D4, lanes, 0);
-    DoubleVector upper = DoubleVector.fromArray(D4, lanes, 4);
-    for (int i = from; i < from + length; i += 8) {
-      FloatVector a = FloatVector.fromArray(F4, x, i).abs();
-      FloatVector b = FloatVector.fromArray(F4, x, i + 4).abs();
-      lower = ((DoubleVector) a.convertShape(VectorOperators.F2D, D4, 0)).add(lower);
-      upper = ((DoubleVector) b.convertShape(VectorOperators.F2D, D4, 0)).add(upper);
+    for (int lane = 0; lane < LANES; lane += D.length()) {
+      addMagnitudes(lanes, x, from + lane, from + length, lane);
     }
-    lower.intoArray(lanes, 0);
-    upper.intoArray(lanes, 4);
+  }
+
+  private static void addMagnitudes(double[] lanes, float[] x, int from, int end, int lane) {
+    DoubleVector sum = DoubleVector.fromArray(D, lanes, lane);
+    for (int i = from; i < end; i += LANES) {
+      FloatVector a = FloatVector.fromArray(F_HALF, x, i).abs();
+      sum = ((DoubleVector) a.convertShape(VectorOperators.F2D, D, 0)).add(sum);
+    }
+    sum.intoArray(lanes, lane);
   }
 
   @Override
   public void addProducts(double[] lanes, float[] x, float[] y, int from, int length) {
-    DoubleVector lower = DoubleVector.fromArray(D4, lanes, 0);
-    DoubleVector upper = DoubleVector.fromArray(D4, lanes, 4);
-    for (int i = from; i < from + length; i += 8) {
-      FloatVector a = FloatVector.fromArray(F4, x, i);
-      FloatVector b = FloatVector.fromArray(F4, y, i);
-      FloatVector c = FloatVector.fromArray(F4, x, i + 4);
-      FloatVector d = FloatVector.fromArray(F4, y, i + 4);
-      lower =
-          ((DoubleVector) a.convertShape(VectorOperators.F2D, D4, 0))
-              .mul(b.convertShape(VectorOperators.F2D, D4, 0))
-              .add(lower);
-      upper =
-          ((DoubleVector) c.convertShape(VectorOperators.F2D, D4, 0))
-              .mul(d.convertShape(VectorOperators.F2D, D4, 0))
-              .add(upper);
+    for (int lane = 0; lane < LANES; lane += D.length()) {
+      addProducts(lanes, x, y, from + lane, from + length, lane);
     }
-    lower.intoArray(lanes, 0);
-    upper.intoArray(lanes, 4);
+  }
+
+  private static void addProducts(
+      double[] lanes, float[] x, float[] y, int from, int end, int lane) {
+    DoubleVector sum = DoubleVector.fromArray(D, lanes, lane);
+    for (int i = from; i < end; i += LANES) {
+      FloatVector a = FloatVector.fromArray(F_HALF, x, i);
+      FloatVector b = FloatVector.fromArray(F_HALF, y, i);
+      DoubleVector c = (DoubleVector) a.convertShape(VectorOperators.F2D, D, 0);
+      DoubleVector d = (DoubleVector) b.convertShape(VectorOperators.F2D, D, 0);
+      sum = c.fma(d, sum);
+    }
+    sum.intoArray(lanes, lane);
   }
 
   @Override
   public void addProducts(
       double[] xy, double[] xx, double[] yy, float[] x, float[] y, int from, int length) {
-    addProducts(xy, xx, yy, x, y, from, length, 0);
-    addProducts(xy, xx, yy, x, y, from, length, 4);
+    for (int lane = 0; lane < LANES; lane += D.length()) {
+      addProducts(xy, xx, yy, x, y, from + lane, from + length, lane);
+    }
   }
 
   private static void addProducts(
-      double[] xy, double[] xx, double[] yy, float[] x, float[] y, int from, int length, int lane) {
-    DoubleVector sumXy = DoubleVector.fromArray(D4, xy, lane);
-    DoubleVector sumXx = DoubleVector.fromArray(D4, xx, lane);
-    DoubleVector sumYy = DoubleVector.fromArray(D4, yy, lane);
-    for (int i = from + lane; i < from + length; i += 8) {
-      FloatVector a = FloatVector.fromArray(F4, x, i);
-      FloatVector b = FloatVector.fromArray(F4, y, i);
-      DoubleVector c = (DoubleVector) a.convertShape(VectorOperators.F2D, D4, 0);
-      DoubleVector d = (DoubleVector) b.convertShape(VectorOperators.F2D, D4, 0);
-      sumXy = c.mul(d).add(sumXy);
-      sumXx = c.mul(c).add(sumXx);
-      sumYy = d.mul(d).add(sumYy);
+      double[] xy, double[] xx, double[] yy, float[] x, float[] y, int from, int end, int lane) {
+    DoubleVector sumXy = DoubleVector.fromArray(D, xy, lane);
+    DoubleVector sumXx = DoubleVector.fromArray(D, xx, lane);
+    DoubleVector sumYy = DoubleVector.fromArray(D, yy, lane);
+    for (int i = from; i < end; i += LANES) {
+      FloatVector a = FloatVector.fromArray(F_HALF, x, i);
+      FloatVector b = FloatVector.fromArray(F_HALF, y, i);
+      DoubleVector c = (DoubleVector) a.convertShape(VectorOperators.F2D, D, 0);
+      DoubleVector d = (DoubleVector) b.convertShape(VectorOperators.F2D, D, 0);
+      sumXy = c.fma(d, sumXy);
+      sumXx = c.fma(c, sumXx);
+      sumYy = d.fma(d, sumYy);
     }
     sumXy.intoArray(xy, lane);
     sumXx.intoArray(xx, lane);
@@ -566,5 +577,270 @@ final class VectorLoops implements Loops {
   private static LongVector vector(LongUnaryOperator value) {
     long[] lanes = LongStream.range(0, L.length()).map(value).toArray();
     return LongVector.fromArray(L, lanes, 0);
+  }
+
+  // Packed elements of 16 bits are widened, worked on and narrowed in registers. A loop of
+  // three inputs and a narrow result would be longer than what compilers inline in whole. What
+  // tells of numbers that are not finite is reduced before anything else is called.
+
+  @Override
+  public boolean sumOfTwoBf16(
+      float factor0, byte[] x0, float factor1, byte[] x1, byte[] out, int to, int length) {
+    int end = F.loopBound(length);
+    IntVector largest = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector a =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x0, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      FloatVector b =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x1, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      IntVector bits = a.mul(factor0).add(b.mul(factor1)).reinterpretAsInts();
+      IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+      IntVector rounded = bits.add(odd).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
+      ((ShortVector) rounded.convertShape(VectorOperators.I2S, S_HALF, 0))
+          .reinterpretAsBytes()
+          .intoArray(out, 2 * (to + i));
+      largest = bits.and(MAGNITUDE).max(largest);
+    }
+    boolean finite = largest.reduceLanes(VectorOperators.MAX) < INFINITY;
+    return finite & ScalarLoops.sumOfTwoBf16(factor0, x0, factor1, x1, out, to, end, length);
+  }
+
+  @Override
+  public void sumOfTwoDeltasBf16(
+      byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector origin =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, base, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      FloatVector a =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x0, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      FloatVector b =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x1, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      a.sub(origin).mul(factor0).add(b.sub(origin).mul(factor1)).intoArray(out, i);
+    }
+    ScalarLoops.sumOfTwoDeltasBf16(base, factor0, x0, factor1, x1, out, end, length);
+  }
+
+  @Override
+  public boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int length) {
+    int end = F.loopBound(length);
+    IntVector largest = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector origin =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, base, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      IntVector bits = FloatVector.fromArray(F, sum, i).add(origin).reinterpretAsInts();
+      IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+      IntVector rounded = bits.add(odd).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
+      ((ShortVector) rounded.convertShape(VectorOperators.I2S, S_HALF, 0))
+          .reinterpretAsBytes()
+          .intoArray(out, 2 * (to + i));
+      largest = bits.and(MAGNITUDE).max(largest);
+    }
+    boolean finite = largest.reduceLanes(VectorOperators.MAX) < INFINITY;
+    return finite & ScalarLoops.addAndPackBf16(base, sum, out, to, end, length);
+  }
+
+  @Override
+  public void addScaledDeltaBf16(float factor, byte[] base, byte[] x, float[] sum, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector origin =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, base, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      FloatVector a =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      FloatVector.fromArray(F, sum, i).add(a.sub(origin).mul(factor)).intoArray(sum, i);
+    }
+    ScalarLoops.addScaledDeltaBf16(factor, base, x, sum, end, length);
+  }
+
+  @Override
+  public boolean moveTowardsBf16(
+      byte[] base, byte[] x, float distance, byte[] out, int to, int length) {
+    int end = F.loopBound(length);
+    int one = Float.floatToRawIntBits(1f);
+    IntVector largest = IntVector.zero(I);
+    FloatVector distances = FloatVector.broadcast(F, distance);
+    FloatVector ones = FloatVector.broadcast(F, 1f);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector origin =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, base, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      FloatVector target =
+          ((IntVector)
+                  ByteVector.fromArray(B_HALF, x, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      // Where a share is no number, neither is the sum: its bits are compared as any other's.
+      FloatVector share =
+          distances
+              .div(target.sub(origin).abs())
+              .reinterpretAsInts()
+              .min(one)
+              .reinterpretAsFloats();
+      IntVector bits = share.mul(target).add(ones.sub(share).mul(origin)).reinterpretAsInts();
+      IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+      IntVector rounded = bits.add(odd).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
+      ((ShortVector) rounded.convertShape(VectorOperators.I2S, S_HALF, 0))
+          .reinterpretAsBytes()
+          .intoArray(out, 2 * (to + i));
+      largest = bits.and(MAGNITUDE).max(largest);
+    }
+    boolean finite = largest.reduceLanes(VectorOperators.MAX) < INFINITY;
+    return finite & ScalarLoops.moveTowardsBf16(base, x, distance, out, to, end, length);
+  }
+
+  @Override
+  public boolean packBf16(float[] x, byte[] out, int to, int length) {
+    int end = F.loopBound(length);
+    IntVector largest = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector bits = FloatVector.fromArray(F, x, i).reinterpretAsInts();
+      IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+      IntVector rounded = bits.add(odd).add(0x7FFF).lanewise(VectorOperators.LSHR, 16);
+      ((ShortVector) rounded.convertShape(VectorOperators.I2S, S_HALF, 0))
+          .reinterpretAsBytes()
+          .intoArray(out, 2 * (to + i));
+      largest = bits.and(MAGNITUDE).max(largest);
+    }
+    boolean finite = largest.reduceLanes(VectorOperators.MAX) < INFINITY;
+    return finite & ScalarLoops.packBf16(x, out, to, end, length);
+  }
+
+  @Override
+  public void addProductsBf16(
+      double[] xy, double[] xx, double[] yy, byte[] x, byte[] y, int length) {
+    for (int lane = 0; lane < LANES; lane += D.length()) {
+      addProductsBf16(xy, xx, yy, x, y, length, lane);
+    }
+  }
+
+  private static void addProductsBf16(
+      double[] xy, double[] xx, double[] yy, byte[] x, byte[] y, int length, int lane) {
+    DoubleVector sumXy = DoubleVector.fromArray(D, xy, lane);
+    DoubleVector sumXx = DoubleVector.fromArray(D, xx, lane);
+    DoubleVector sumYy = DoubleVector.fromArray(D, yy, lane);
+    for (int i = lane; i < length; i += LANES) {
+      FloatVector a =
+          ((IntVector)
+                  ByteVector.fromArray(B_QUARTER, x, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I_HALF, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      FloatVector b =
+          ((IntVector)
+                  ByteVector.fromArray(B_QUARTER, y, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I_HALF, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      DoubleVector c = (DoubleVector) a.convertShape(VectorOperators.F2D, D, 0);
+      DoubleVector d = (DoubleVector) b.convertShape(VectorOperators.F2D, D, 0);
+      sumXy = c.fma(d, sumXy);
+      sumXx = c.fma(c, sumXx);
+      sumYy = d.fma(d, sumYy);
+    }
+    sumXy.intoArray(xy, lane);
+    sumXx.intoArray(xx, lane);
+    sumYy.intoArray(yy, lane);
+  }
+
+  @Override
+  public void addDeltaProductsBf16(
+      double[] xy, double[] xx, double[] yy, byte[] base, byte[] x, byte[] y, int length) {
+    for (int lane = 0; lane < LANES; lane += D.length()) {
+      addDeltaProductsBf16(xy, xx, yy, base, x, y, length, lane);
+    }
+  }
+
+  private static void addDeltaProductsBf16(
+      double[] xy,
+      double[] xx,
+      double[] yy,
+      byte[] base,
+      byte[] x,
+      byte[] y,
+      int length,
+      int lane) {
+    DoubleVector sumXy = DoubleVector.fromArray(D, xy, lane);
+    DoubleVector sumXx = DoubleVector.fromArray(D, xx, lane);
+    DoubleVector sumYy = DoubleVector.fromArray(D, yy, lane);
+    for (int i = lane; i < length; i += LANES) {
+      FloatVector origin =
+          ((IntVector)
+                  ByteVector.fromArray(B_QUARTER, base, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I_HALF, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      FloatVector a =
+          ((IntVector)
+                  ByteVector.fromArray(B_QUARTER, x, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I_HALF, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      FloatVector b =
+          ((IntVector)
+                  ByteVector.fromArray(B_QUARTER, y, 2 * i)
+                      .reinterpretAsShorts()
+                      .convertShape(VectorOperators.S2I, I_HALF, 0))
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats();
+      DoubleVector c = (DoubleVector) a.sub(origin).convertShape(VectorOperators.F2D, D, 0);
+      DoubleVector d = (DoubleVector) b.sub(origin).convertShape(VectorOperators.F2D, D, 0);
+      sumXy = c.fma(d, sumXy);
+      sumXx = c.fma(c, sumXx);
+      sumYy = d.fma(d, sumYy);
+    }
+    sumXy.intoArray(xy, lane);
+    sumXx.intoArray(xx, lane);
+    sumYy.intoArray(yy, lane);
   }
 }

@@ -623,4 +623,92 @@ public final class Kernels {
       out[i] = share * x[i] + (1f - share) * base[i];
     }
   }
+
+  /**
+   * {@code out = factor0 * x0 + factor1 * x1}, rounded to bfloat16, and returns whether no sum is
+   * NaN or infinite before it is rounded; if one is, so may be an input, and what {@code out} holds
+   * is not defined. The arrays hold bfloat16 elements, little-endian, here and below.
+   *
+   * @param factor0 of every element of {@code x0}
+   * @param x0 first elements, from index 0
+   * @param factor1 of every element of {@code x1}
+   * @param x1 second elements, from index 0
+   * @param out overwritten
+   * @param to first element of {@code out}
+   * @param length number of elements
+   */
+  public static boolean sumOfTwoBf16(
+      float factor0, byte[] x0, float factor1, byte[] x1, byte[] out, int to, int length) {
+    return LOOPS.sumOfTwoBf16(factor0, x0, factor1, x1, out, to, length);
+  }
+
+  /**
+   * {@code out = factor0 * (x0 - base) + factor1 * (x1 - base)}, of bfloat16 elements.
+   *
+   * @param base subtracted, from index 0
+   * @param factor0 of every first difference
+   * @param x0 first elements, from index 0
+   * @param factor1 of every second difference
+   * @param x1 second elements, from index 0
+   * @param out overwritten
+   * @param length number of elements
+   */
+  public static void sumOfTwoDeltasBf16(
+      byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length) {
+    LOOPS.sumOfTwoDeltasBf16(base, factor0, x0, factor1, x1, out, length);
+  }
+
+  /**
+   * {@code out = sum + base}, rounded to bfloat16; returns what {@link #sumOfTwoBf16} does.
+   *
+   * @param base bfloat16 elements, from index 0
+   * @param sum added
+   * @param out overwritten
+   * @param to first element of {@code out}
+   * @param length number of elements
+   */
+  public static boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int length) {
+    return LOOPS.addAndPackBf16(base, sum, out, to, length);
+  }
+
+  /**
+   * {@code sum += factor * (x - base)}.
+   *
+   * @param factor of every difference
+   * @param base bfloat16 elements, little-endian, from index 0
+   * @param x bfloat16 elements, little-endian, from index 0
+   * @param sum changed
+   * @param length number of elements
+   */
+  public static void addScaledDeltaBf16(
+      float factor, byte[] base, byte[] x, float[] sum, int length) {
+    LOOPS.addScaledDeltaBf16(factor, base, x, sum, length);
+  }
+
+  /**
+   * As {@link #moveTowards}, for bfloat16 elements; returns what {@link #sumOfTwoBf16} does.
+   *
+   * @param base from index 0
+   * @param x from index 0
+   * @param distance finite, above 0
+   * @param out overwritten
+   * @param to first element of {@code out}
+   * @param length number of elements
+   */
+  public static boolean moveTowardsBf16(
+      byte[] base, byte[] x, float distance, byte[] out, int to, int length) {
+    return LOOPS.moveTowardsBf16(base, x, distance, out, to, length);
+  }
+
+  /**
+   * {@code out = x}, rounded to bfloat16; returns what {@link #sumOfTwoBf16} does.
+   *
+   * @param x the values
+   * @param out overwritten
+   * @param to first element of {@code out}
+   * @param length number of elements
+   */
+  public static boolean packBf16(float[] x, byte[] out, int to, int length) {
+    return LOOPS.packBf16(x, out, to, length);
+  }
 }

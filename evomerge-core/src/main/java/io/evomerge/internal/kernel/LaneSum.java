@@ -73,14 +73,72 @@ public final class LaneSum {
     }
     int whole = length & -LANES;
     Kernels.LOOPS.addProducts(xy.lanes, xx.lanes, yy.lanes, x, y, 0, whole);
-    xy.position += whole;
-    xx.position += whole;
-    yy.position += whole;
+    skip(xy, xx, yy, whole);
     for (int i = whole; i < length; i++) {
-      xy.lanes[xy.next()] += (double) x[i] * y[i];
-      xx.lanes[xx.next()] += (double) x[i] * x[i];
-      yy.lanes[yy.next()] += (double) y[i] * y[i];
+      add(xy, xx, yy, x[i], y[i]);
     }
+  }
+
+  /**
+   * As {@link #addProductsAndSquares(LaneSum, LaneSum, LaneSum, float[], float[], int)}, with the
+   * same bits, of bfloat16 elements. An element that is NaN or infinite leaves a sum of squares
+   * that is so too.
+   *
+   * @param xy takes the products
+   * @param xx takes the squares of the first factors
+   * @param yy takes the squares of the second factors
+   * @param x first factors, bfloat16, little-endian
+   * @param y second factors, bfloat16, little-endian
+   * @param length number of elements, from index 0
+   */
+  public static void addProductsAndSquares(
+      LaneSum xy, LaneSum xx, LaneSum yy, byte[] x, byte[] y, int length) {
+    int whole = wholeOf(xy, xx, yy, length);
+    Kernels.LOOPS.addProductsBf16(xy.lanes, xx.lanes, yy.lanes, x, y, whole);
+    skip(xy, xx, yy, whole);
+    for (int i = whole; i < length; i++) {
+      add(xy, xx, yy, ScalarLoops.wideBf16(x, i), ScalarLoops.wideBf16(y, i));
+    }
+  }
+
+  /**
+   * As {@link #addProductsAndSquares(LaneSum, LaneSum, LaneSum, byte[], byte[], int)}, of the
+   * differences to a base in float32.
+   *
+   * @param xy takes the products
+   * @param xx takes the squares of the first differences
+   * @param yy takes the squares of the second differences
+   * @param base subtracted, bfloat16, little-endian
+   * @param x bfloat16, little-endian
+   * @param y bfloat16, little-endian
+   * @param length number of elements, from index 0
+   */
+  public static void addDeltaProductsAndSquares(
+      LaneSum xy, LaneSum xx, LaneSum yy, byte[] base, byte[] x, byte[] y, int length) {
+    int whole = wholeOf(xy, xx, yy, length);
+    Kernels.LOOPS.addDeltaProductsBf16(xy.lanes, xx.lanes, yy.lanes, base, x, y, whole);
+    skip(xy, xx, yy, whole);
+    for (int i = whole; i < length; i++) {
+      float origin = ScalarLoops.wideBf16(base, i);
+      add(xy, xx, yy, ScalarLoops.wideBf16(x, i) - origin, ScalarLoops.wideBf16(y, i) - origin);
+    }
+  }
+
+  /** Returns how many elements can be added eight at a time. */
+  private static int wholeOf(LaneSum xy, LaneSum xx, LaneSum yy, int length) {
+    return xy.aligned() && xx.aligned() && yy.aligned() ? length & -LANES : 0;
+  }
+
+  private static void skip(LaneSum xy, LaneSum xx, LaneSum yy, int elements) {
+    xy.position += elements;
+    xx.position += elements;
+    yy.position += elements;
+  }
+
+  private static void add(LaneSum xy, LaneSum xx, LaneSum yy, double x, double y) {
+    xy.lanes[xy.next()] += x * y;
+    xx.lanes[xx.next()] += x * x;
+    yy.lanes[yy.next()] += y * y;
   }
 
   private boolean aligned() {

@@ -88,4 +88,33 @@ interface Loops {
    * @param counters how many counters
    */
   void uniforms(long key, long stream, long counter, float[] target, int from, int counters);
+
+  /** See {@link Kernels#sumOfTwoBf16}. */
+  boolean sumOfTwoBf16(
+      float factor0, byte[] x0, float factor1, byte[] x1, byte[] out, int to, int length);
+
+  /** See {@link Kernels#sumOfTwoDeltasBf16}. */
+  void sumOfTwoDeltasBf16(
+      byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length);
+
+  /** See {@link Kernels#addAndPackBf16}. */
+  boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int length);
+
+  /** See {@link Kernels#addScaledDeltaBf16}. */
+  void addScaledDeltaBf16(float factor, byte[] base, byte[] x, float[] sum, int length);
+
+  /** See {@link Kernels#moveTowardsBf16}. */
+  boolean moveTowardsBf16(byte[] base, byte[] x, float distance, byte[] out, int to, int length);
+
+  /** See {@link Kernels#packBf16}. */
+  boolean packBf16(float[] x, byte[] out, int to, int length);
+
+  /**
+   * Adds x y, x x and y y of packed bfloat16 elements from 0 on, a multiple of 8, to 8 lanes each.
+   */
+  void addProductsBf16(double[] xy, double[] xx, double[] yy, byte[] x, byte[] y, int length);
+
+  /** As {@link #addProductsBf16}, of the differences to a base. */
+  void addDeltaProductsBf16(
+      double[] xy, double[] xx, double[] yy, byte[] base, byte[] x, byte[] y, int length);
 }

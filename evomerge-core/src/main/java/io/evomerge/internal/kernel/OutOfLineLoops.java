@@ -37,6 +37,14 @@ final class OutOfLineLoops implements Loops {
   private final MethodHandle addProducts;
   private final MethodHandle addProducts2;
   private final MethodHandle uniforms;
+  private final MethodHandle sumOfTwoBf16;
+  private final MethodHandle sumOfTwoDeltasBf16;
+  private final MethodHandle addAndPackBf16;
+  private final MethodHandle addScaledDeltaBf16;
+  private final MethodHandle moveTowardsBf16;
+  private final MethodHandle packBf16;
+  private final MethodHandle addProductsBf16;
+  private final MethodHandle addDeltaProductsBf16;
 
   OutOfLineLoops(Loops target) {
     allFinite = bind(target, "allFinite", boolean.class, float[].class, int.class);
@@ -200,6 +208,86 @@ final class OutOfLineLoops implements Loops {
             long.class,
             float[].class,
             int.class,
+            int.class);
+    sumOfTwoBf16 =
+        bind(
+            target,
+            "sumOfTwoBf16",
+            boolean.class,
+            float.class,
+            byte[].class,
+            float.class,
+            byte[].class,
+            byte[].class,
+            int.class,
+            int.class);
+    sumOfTwoDeltasBf16 =
+        bind(
+            target,
+            "sumOfTwoDeltasBf16",
+            void.class,
+            byte[].class,
+            float.class,
+            byte[].class,
+            float.class,
+            byte[].class,
+            float[].class,
+            int.class);
+    addAndPackBf16 =
+        bind(
+            target,
+            "addAndPackBf16",
+            boolean.class,
+            byte[].class,
+            float[].class,
+            byte[].class,
+            int.class,
+            int.class);
+    addScaledDeltaBf16 =
+        bind(
+            target,
+            "addScaledDeltaBf16",
+            void.class,
+            float.class,
+            byte[].class,
+            byte[].class,
+            float[].class,
+            int.class);
+    moveTowardsBf16 =
+        bind(
+            target,
+            "moveTowardsBf16",
+            boolean.class,
+            byte[].class,
+            byte[].class,
+            float.class,
+            byte[].class,
+            int.class,
+            int.class);
+    packBf16 =
+        bind(target, "packBf16", boolean.class, float[].class, byte[].class, int.class, int.class);
+    addProductsBf16 =
+        bind(
+            target,
+            "addProductsBf16",
+            void.class,
+            double[].class,
+            double[].class,
+            double[].class,
+            byte[].class,
+            byte[].class,
+            int.class);
+    addDeltaProductsBf16 =
+        bind(
+            target,
+            "addDeltaProductsBf16",
+            void.class,
+            double[].class,
+            double[].class,
+            double[].class,
+            byte[].class,
+            byte[].class,
+            byte[].class,
             int.class);
   }
 
@@ -438,6 +526,83 @@ final class OutOfLineLoops implements Loops {
       long key, long stream, long counter, float[] target, int from, int counters) {
     try {
       uniforms.invokeExact(key, stream, counter, target, from, counters);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public boolean sumOfTwoBf16(
+      float factor0, byte[] x0, float factor1, byte[] x1, byte[] out, int to, int length) {
+    try {
+      return (boolean) sumOfTwoBf16.invokeExact(factor0, x0, factor1, x1, out, to, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void sumOfTwoDeltasBf16(
+      byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length) {
+    try {
+      sumOfTwoDeltasBf16.invokeExact(base, factor0, x0, factor1, x1, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int length) {
+    try {
+      return (boolean) addAndPackBf16.invokeExact(base, sum, out, to, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void addScaledDeltaBf16(float factor, byte[] base, byte[] x, float[] sum, int length) {
+    try {
+      addScaledDeltaBf16.invokeExact(factor, base, x, sum, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public boolean moveTowardsBf16(
+      byte[] base, byte[] x, float distance, byte[] out, int to, int length) {
+    try {
+      return (boolean) moveTowardsBf16.invokeExact(base, x, distance, out, to, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public boolean packBf16(float[] x, byte[] out, int to, int length) {
+    try {
+      return (boolean) packBf16.invokeExact(x, out, to, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void addProductsBf16(
+      double[] xy, double[] xx, double[] yy, byte[] x, byte[] y, int length) {
+    try {
+      addProductsBf16.invokeExact(xy, xx, yy, x, y, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void addDeltaProductsBf16(
+      double[] xy, double[] xx, double[] yy, byte[] base, byte[] x, byte[] y, int length) {
+    try {
+      addDeltaProductsBf16.invokeExact(xy, xx, yy, base, x, y, length);
     } catch (Throwable e) {
       throw unchecked(e);
     }

@@ -371,4 +371,178 @@ final class ScalarLoops implements Loops {
       return Float.intBitsToFloat(wide | (bits & 0x8000) << 16);
     }
   }
+
+  static float wideBf16(byte[] packed, int element) {
+    return Float.intBitsToFloat((short) SHORTS.get(packed, 2 * element) << 16);
+  }
+
+  @Override
+  public boolean sumOfTwoBf16(
+      float factor0, byte[] x0, float factor1, byte[] x1, byte[] out, int to, int length) {
+    return sumOfTwoBf16(factor0, x0, factor1, x1, out, to, 0, length);
+  }
+
+  static boolean sumOfTwoBf16(
+      float factor0, byte[] x0, float factor1, byte[] x1, byte[] out, int to, int from, int end) {
+    int flags = 0;
+    for (int i = from; i < end; i++) {
+      int bits = Float.floatToRawIntBits(factor0 * wideBf16(x0, i) + factor1 * wideBf16(x1, i));
+      SHORTS.set(out, 2 * (to + i), rounded(bits));
+      flags |= (bits & MAGNITUDE) + TO_SIGN;
+    }
+    return flags >= 0;
+  }
+
+  @Override
+  public void sumOfTwoDeltasBf16(
+      byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length) {
+    sumOfTwoDeltasBf16(base, factor0, x0, factor1, x1, out, 0, length);
+  }
+
+  static void sumOfTwoDeltasBf16(
+      byte[] base,
+      float factor0,
+      byte[] x0,
+      float factor1,
+      byte[] x1,
+      float[] out,
+      int from,
+      int end) {
+    for (int i = from; i < end; i++) {
+      float origin = wideBf16(base, i);
+      out[i] = factor0 * (wideBf16(x0, i) - origin) + factor1 * (wideBf16(x1, i) - origin);
+    }
+  }
+
+  @Override
+  public boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int length) {
+    return addAndPackBf16(base, sum, out, to, 0, length);
+  }
+
+  static boolean addAndPackBf16(byte[] base, float[] sum, byte[] out, int to, int from, int end) {
+    int flags = 0;
+    for (int i = from; i < end; i++) {
+      int bits = Float.floatToRawIntBits(sum[i] + wideBf16(base, i));
+      SHORTS.set(out, 2 * (to + i), rounded(bits));
+      flags |= (bits & MAGNITUDE) + TO_SIGN;
+    }
+    return flags >= 0;
+  }
+
+  @Override
+  public void addScaledDeltaBf16(float factor, byte[] base, byte[] x, float[] sum, int length) {
+    addScaledDeltaBf16(factor, base, x, sum, 0, length);
+  }
+
+  static void addScaledDeltaBf16(
+      float factor, byte[] base, byte[] x, float[] sum, int from, int end) {
+    for (int i = from; i < end; i++) {
+      sum[i] += factor * (wideBf16(x, i) - wideBf16(base, i));
+    }
+  }
+
+  @Override
+  public boolean moveTowardsBf16(
+      byte[] base, byte[] x, float distance, byte[] out, int to, int length) {
+    return moveTowardsBf16(base, x, distance, out, to, 0, length);
+  }
+
+  static boolean moveTowardsBf16(
+      byte[] base, byte[] x, float distance, byte[] out, int to, int from, int end) {
+    int flags = 0;
+    for (int i = from; i < end; i++) {
+      float origin = wideBf16(base, i);
+      float target = wideBf16(x, i);
+      float share = Math.min(1f, distance / Math.abs(target - origin));
+      int bits = Float.floatToRawIntBits(share * target + (1f - share) * origin);
+      SHORTS.set(out, 2 * (to + i), rounded(bits));
+      flags |= (bits & MAGNITUDE) + TO_SIGN;
+    }
+    return flags >= 0;
+  }
+
+  @Override
+  public boolean packBf16(float[] x, byte[] out, int to, int length) {
+    return packBf16(x, out, to, 0, length);
+  }
+
+  static boolean packBf16(float[] x, byte[] out, int to, int from, int end) {
+    int flags = 0;
+    for (int i = from; i < end; i++) {
+      int bits = Float.floatToRawIntBits(x[i]);
+      SHORTS.set(out, 2 * (to + i), rounded(bits));
+      flags |= (bits & MAGNITUDE) + TO_SIGN;
+    }
+    return flags >= 0;
+  }
+
+  /** As {@link #bf16}, for numbers. */
+  private static short rounded(int bits) {
+    return (short) ((bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
+  }
+
+  @Override
+  public void addProductsBf16(
+      double[] xy, double[] xx, double[] yy, byte[] x, byte[] y, int length) {
+    // Two lanes at a time, so that all sums stay in registers.
+    for (int lane = 0; lane < LANES; lane += 2) {
+      double xy0 = xy[lane];
+      double xx0 = xx[lane];
+      double yy0 = yy[lane];
+      double xy1 = xy[lane + 1];
+      double xx1 = xx[lane + 1];
+      double yy1 = yy[lane + 1];
+      for (int i = lane; i < length; i += LANES) {
+        double a = wideBf16(x, i);
+        double b = wideBf16(y, i);
+        double c = wideBf16(x, i + 1);
+        double d = wideBf16(y, i + 1);
+        xy0 += a * b;
+        xx0 += a * a;
+        yy0 += b * b;
+        xy1 += c * d;
+        xx1 += c * c;
+        yy1 += d * d;
+      }
+      xy[lane] = xy0;
+      xx[lane] = xx0;
+      yy[lane] = yy0;
+      xy[lane + 1] = xy1;
+      xx[lane + 1] = xx1;
+      yy[lane + 1] = yy1;
+    }
+  }
+
+  @Override
+  public void addDeltaProductsBf16(
+      double[] xy, double[] xx, double[] yy, byte[] base, byte[] x, byte[] y, int length) {
+    for (int lane = 0; lane < LANES; lane += 2) {
+      double xy0 = xy[lane];
+      double xx0 = xx[lane];
+      double yy0 = yy[lane];
+      double xy1 = xy[lane + 1];
+      double xx1 = xx[lane + 1];
+      double yy1 = yy[lane + 1];
+      for (int i = lane; i < length; i += LANES) {
+        float origin0 = wideBf16(base, i);
+        float origin1 = wideBf16(base, i + 1);
+        double a = wideBf16(x, i) - origin0;
+        double b = wideBf16(y, i) - origin0;
+        double c = wideBf16(x, i + 1) - origin1;
+        double d = wideBf16(y, i + 1) - origin1;
+        xy0 += a * b;
+        xx0 += a * a;
+        yy0 += b * b;
+        xy1 += c * d;
+        xx1 += c * c;
+        yy1 += d * d;
+      }
+      xy[lane] = xy0;
+      xx[lane] = xx0;
+      yy[lane] = yy0;
+      xy[lane + 1] = xy1;
+      xx[lane + 1] = xx1;
+      yy[lane + 1] = yy1;
+    }
+  }
 }

@@ -127,6 +127,85 @@ class LoopsTest {
   }
 
   @Test
+  void packedElementsAreMergedWithTheSameBits() {
+    compare(
+        (loops, in) -> {
+          in.flag =
+              loops.sumOfTwoBf16(
+                  in.factor, in.packedX, in.limit, in.packedY, in.packedOut, in.from, in.length);
+          return in.resultIfFinite();
+        });
+    compare(
+        (loops, in) -> {
+          loops.sumOfTwoDeltasBf16(
+              in.packedBase, in.factor, in.packedX, in.limit, in.packedY, in.z, in.length);
+          in.flag = loops.addAndPackBf16(in.packedBase, in.z, in.packedOut, in.from, in.length);
+          return in.resultIfFinite();
+        });
+    compare(
+        (loops, in) -> {
+          loops.addScaledDeltaBf16(in.factor, in.packedBase, in.packedX, in.z, in.length);
+          return in;
+        });
+    compare(
+        (loops, in) -> {
+          in.flag =
+              loops.moveTowardsBf16(
+                  in.packedBase, in.packedX, in.limit, in.packedOut, in.from, in.length);
+          return in.resultIfFinite();
+        });
+    compare(
+        (loops, in) -> {
+          float[] values = in.key % 2 == 0 ? in.x : in.numbers;
+          in.flag = loops.packBf16(values, in.packedOut, in.from, in.length);
+          return in.resultIfFinite();
+        });
+  }
+
+  @Test
+  void packedProductsHaveTheBitsOfWideOnes() {
+    compare(
+        (loops, in) -> {
+          int whole = in.length & -8;
+          loops.addProductsBf16(in.lanes0, in.lanes1, in.lanes2, in.packedX, in.packedY, whole);
+          return in;
+        });
+    compare(
+        (loops, in) -> {
+          int whole = in.length & -8;
+          loops.addDeltaProductsBf16(
+              in.lanes0, in.lanes1, in.lanes2, in.packedBase, in.packedX, in.packedY, whole);
+          return in;
+        });
+    SplittableRandom random = new SplittableRandom(TestSeeds.seed("loops", count++));
+    for (int round = 0; round < ROUNDS; round++) {
+      Input in = new Input(random.nextLong());
+      int whole = in.length & -8;
+      float[] x = wide(in.packedX, in.length);
+      float[] y = wide(in.packedY, in.length);
+      double[][] packed = new double[3][8];
+      double[][] wide = new double[3][8];
+      vector.addProductsBf16(packed[0], packed[1], packed[2], in.packedX, in.packedY, whole);
+      plain.addProducts(wide[0], wide[1], wide[2], x, y, 0, whole);
+      float[] base = wide(in.packedBase, in.length);
+      plain.subtract(x, base, in.length);
+      plain.subtract(y, base, in.length);
+      vector.addDeltaProductsBf16(
+          packed[0], packed[1], packed[2], in.packedBase, in.packedX, in.packedY, whole);
+      plain.addProducts(wide[0], wide[1], wide[2], x, y, 0, whole);
+      assertThat(Arrays.deepToString(packed)).isEqualTo(Arrays.deepToString(wide));
+    }
+  }
+
+  private static float[] wide(byte[] packed, int length) {
+    float[] values = new float[length];
+    for (int i = 0; i < length; i++) {
+      values[i] = ScalarLoops.wideBf16(packed, i);
+    }
+    return values;
+  }
+
+  @Test
   void selectionsHaveTheSameBits() {
     compare(
         (loops, in) -> {
@@ -283,6 +362,10 @@ class LoopsTest {
     final float[] u;
     final float[] numbers;
     final short[] elements;
+    final byte[] packedBase;
+    final byte[] packedX;
+    final byte[] packedY;
+    final byte[] packedOut;
     final double[] lanes0 = new double[8];
     final double[] lanes1 = {-0.0, 1, 2, 3, 4, 5, 6, 7};
     final double[] lanes2 = new double[8];
@@ -304,6 +387,28 @@ class LoopsTest {
         u[i] = Math.abs(u[i]) % 1f;
       }
       elements = new short[length];
+      boolean finite = random.nextInt(3) > 0;
+      packedBase = packed(values(random, false));
+      packedX = packed(finite ? numbers : x);
+      packedY = packed(finite ? values(random, false) : y);
+      packedOut = new byte[2 * (from + length)];
+    }
+
+    private static byte[] packed(float[] values) {
+      byte[] packed = new byte[2 * values.length];
+      ByteBuffer bytes = ByteBuffer.wrap(packed).order(ByteOrder.LITTLE_ENDIAN);
+      for (float value : values) {
+        bytes.putShort(ScalarLoops.bf16(value));
+      }
+      return packed;
+    }
+
+    /** Nobody looks at a result that is flagged. */
+    Input resultIfFinite() {
+      if (!flag) {
+        Arrays.fill(packedOut, (byte) 0);
+      }
+      return this;
     }
 
     private float[] values(SplittableRandom random, boolean special) {
@@ -332,6 +437,7 @@ class LoopsTest {
         bits.add(Arrays.toString(values));
       }
       bits.add(Arrays.toString(elements));
+      bits.add(Arrays.toString(packedOut));
       bits.add(flag);
       return bits;
     }
