@@ -61,6 +61,8 @@ final class VectorLoops implements Loops {
   private static final LongVector WEYL = vector(i -> ((i & 1) == 0 ? WEYL_0 : WEYL_1) & LOW);
   private static final VectorShuffle<Long> SWAP = VectorShuffle.fromOp(L, i -> i ^ 1);
 
+  private static final IntVector INDEX = IntVector.broadcast(I, 0).addIndex(1);
+
   private final Loops rest = new ScalarLoops();
 
   /** Returns the width of a vector. */
@@ -566,5 +568,228 @@ final class VectorLoops implements Loops {
   private static LongVector vector(LongUnaryOperator value) {
     long[] lanes = LongStream.range(0, L.length()).map(value).toArray();
     return LongVector.fromArray(L, lanes, 0);
+  }
+
+  @Override
+  public void keepBetween(
+      float[] x, int low, int high, float factor, float[] out, int from, int to) {
+    int i = from;
+    for (; i <= to - STEP; i += STEP) {
+      FloatVector value = FloatVector.fromArray(F, x, i);
+      IntVector magnitude = value.reinterpretAsInts().and(MAGNITUDE);
+      IntVector small = magnitude.sub(low).lanewise(VectorOperators.ASHR, 31);
+      IntVector notLarge = magnitude.sub(high).lanewise(VectorOperators.ASHR, 31);
+      value
+          .mul(factor)
+          .reinterpretAsInts()
+          .and(notLarge)
+          .and(small.not())
+          .reinterpretAsFloats()
+          .intoArray(out, i);
+    }
+    rest.keepBetween(x, low, high, factor, out, i, to);
+  }
+
+  @Override
+  public void keepRanked(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector probability = FloatVector.fromArray(F, ranks, i).mul(slope).add(low);
+      IntVector kept =
+          FloatVector.fromArray(F, uniforms, i)
+              .sub(probability)
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.ASHR, 31);
+      FloatVector.fromArray(F, x, i)
+          .mul(factor)
+          .reinterpretAsInts()
+          .and(kept)
+          .reinterpretAsFloats()
+          .intoArray(out, i);
+    }
+    ScalarLoops.keepRanked(x, uniforms, ranks, low, slope, factor, out, end, length);
+  }
+
+  @Override
+  public void keepRankedRescaled(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector probability = FloatVector.fromArray(F, ranks, i).mul(slope).add(low);
+      IntVector kept =
+          FloatVector.fromArray(F, uniforms, i)
+              .sub(probability)
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.ASHR, 31);
+      FloatVector.fromArray(F, x, i)
+          .mul(factor)
+          .div(probability)
+          .reinterpretAsInts()
+          .and(kept)
+          .reinterpretAsFloats()
+          .intoArray(out, i);
+    }
+    ScalarLoops.keepRankedRescaled(x, uniforms, ranks, low, slope, factor, out, end, length);
+  }
+
+  @Override
+  public int countAbove(float[] x, int bits, int length) {
+    int end = F.loopBound(length);
+    IntVector limit = IntVector.broadcast(I, bits);
+    IntVector counts = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector magnitude = FloatVector.fromArray(F, x, i).reinterpretAsInts().and(MAGNITUDE);
+      counts = limit.sub(magnitude).lanewise(VectorOperators.LSHR, 31).add(counts);
+    }
+    return counts.reduceLanes(VectorOperators.ADD) + ScalarLoops.countAbove(x, bits, end, length);
+  }
+
+  // Most vectors hold nothing that lies between; of the others, element after element is looked at.
+
+  @Override
+  public long collectBetween(float[] x, int low, int high, int[] out, int length) {
+    int end = F.loopBound(length);
+    IntVector lower = IntVector.broadcast(I, low);
+    IntVector below = IntVector.zero(I);
+    int count = 0;
+    for (int i = 0; i < end; i += STEP) {
+      IntVector magnitude = FloatVector.fromArray(F, x, i).reinterpretAsInts().and(MAGNITUDE);
+      IntVector underHigh = magnitude.sub(high).lanewise(VectorOperators.LSHR, 31);
+      below = underHigh.add(below);
+      IntVector between = lower.sub(magnitude).lanewise(VectorOperators.LSHR, 31).and(underHigh);
+      if (between.compare(VectorOperators.NE, 0).anyTrue()) {
+        count = ScalarLoops.collectBetween(x, low, high, out, count, i, i + STEP);
+      }
+    }
+    count = ScalarLoops.collectBetween(x, low, high, out, count, end, length);
+    int fromHigh =
+        end
+            - below.reduceLanes(VectorOperators.ADD)
+            + ScalarLoops.countAbove(x, high - 1, end, length);
+    return (long) fromHigh << 32 | count;
+  }
+
+  @Override
+  public boolean subtractBf16(byte[] packed, float[] y, float[] out, int length) {
+    int end = F.loopBound(length);
+    IntVector flags = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector difference =
+          ByteVector.fromArray(B_HALF, packed, 2 * i)
+              .reinterpretAsShorts()
+              .convertShape(VectorOperators.S2I, I, 0)
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .sub(FloatVector.fromArray(F, y, i));
+      difference.intoArray(out, i);
+      flags = difference.reinterpretAsInts().and(MAGNITUDE).add(TO_SIGN).or(flags);
+    }
+    boolean finite = ScalarLoops.subtractBf16(packed, y, out, end, length);
+    return finite & flags.reduceLanes(VectorOperators.OR) >= 0;
+  }
+
+  @Override
+  public void electTwo(
+      float[] v0, float[] v1, float[] base, float lambda, float[] out, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector first = FloatVector.fromArray(F, v0, i);
+      FloatVector second = FloatVector.fromArray(F, v1, i);
+      IntVector bits0 = first.reinterpretAsInts();
+      IntVector bits1 = second.reinterpretAsInts();
+      IntVector votes = first.add(0f).add(second).reinterpretAsInts();
+      IntVector agreed0 =
+          votes.lanewise(VectorOperators.XOR, bits0).lanewise(VectorOperators.ASHR, 31).not();
+      IntVector agreed1 =
+          votes.lanewise(VectorOperators.XOR, bits1).lanewise(VectorOperators.ASHR, 31).not();
+      FloatVector sum =
+          bits0
+              .and(agreed0)
+              .reinterpretAsFloats()
+              .add(0f)
+              .add(bits1.and(agreed1).reinterpretAsFloats());
+      FloatVector.fromArray(F, base, i).add(sum.mul(lambda)).intoArray(out, i);
+    }
+    ScalarLoops.electTwo(v0, v1, base, lambda, out, end, length);
+  }
+
+  @Override
+  public void electTwo(
+      float[] v0,
+      float weight0,
+      float[] v1,
+      float weight1,
+      float[] base,
+      float lambda,
+      float[] out,
+      int length) {
+    int weightBits0 = Float.floatToRawIntBits(weight0);
+    int weightBits1 = Float.floatToRawIntBits(weight1);
+    FloatVector one = FloatVector.broadcast(F, 1f);
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector first = FloatVector.fromArray(F, v0, i);
+      FloatVector second = FloatVector.fromArray(F, v1, i);
+      IntVector bits0 = first.reinterpretAsInts();
+      IntVector bits1 = second.reinterpretAsInts();
+      IntVector votes = first.add(0f).add(second).reinterpretAsInts();
+      IntVector agreed0 =
+          votes.lanewise(VectorOperators.XOR, bits0).lanewise(VectorOperators.ASHR, 31).not();
+      IntVector agreed1 =
+          votes.lanewise(VectorOperators.XOR, bits1).lanewise(VectorOperators.ASHR, 31).not();
+      FloatVector sum =
+          bits0
+              .and(agreed0)
+              .reinterpretAsFloats()
+              .add(0f)
+              .add(bits1.and(agreed1).reinterpretAsFloats());
+      IntVector counted0 =
+          bits0.and(MAGNITUDE).neg().lanewise(VectorOperators.ASHR, 31).and(agreed0);
+      IntVector counted1 =
+          bits1.and(MAGNITUDE).neg().lanewise(VectorOperators.ASHR, 31).and(agreed1);
+      FloatVector divisor =
+          counted0
+              .and(weightBits0)
+              .reinterpretAsFloats()
+              .add(counted1.and(weightBits1).reinterpretAsFloats());
+      FloatVector safe = divisor.blend(one, divisor.compare(VectorOperators.EQ, 0f));
+      FloatVector change = sum.div(safe).mul(lambda);
+      FloatVector.fromArray(F, base, i).add(change).intoArray(out, i);
+    }
+    ScalarLoops.electTwo(v0, weight0, v1, weight1, base, lambda, out, end, length);
+  }
+
+  @Override
+  public void moveInverted(int[] keys, int[] places, int length) {
+    int reach = TaskVectorKernels.REACH;
+    int end = I.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector key = IntVector.fromArray(I, keys, reach + i);
+      IntVector move = IntVector.zero(I);
+      for (int d = 1; d <= TaskVectorKernels.REACH; d++) {
+        IntVector before = IntVector.fromArray(I, keys, reach + i - d);
+        IntVector after = IntVector.fromArray(I, keys, reach + i + d);
+        move = key.sub(before).lanewise(VectorOperators.ASHR, 31).add(move);
+        move = after.sub(key).lanewise(VectorOperators.LSHR, 31).add(move);
+      }
+      INDEX.add(i).add(move).intoArray(places, i);
+    }
+    ScalarLoops.moveInverted(keys, places, end, length);
   }
 }

@@ -88,4 +88,58 @@ interface Loops {
    * @param counters how many counters
    */
   void uniforms(long key, long stream, long counter, float[] target, int from, int counters);
+
+  /** See {@link TaskVectorKernels#keepBetween}. */
+  void keepBetween(float[] x, int low, int high, float factor, float[] out, int from, int to);
+
+  /** See {@link TaskVectorKernels#keepRanked}. */
+  void keepRanked(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length);
+
+  /** See {@link TaskVectorKernels#keepRankedRescaled}. */
+  void keepRankedRescaled(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length);
+
+  /** See {@link TaskVectorKernels#countAbove}. */
+  int countAbove(float[] x, int bits, int length);
+
+  /** See {@link TaskVectorKernels#collectBetween}. */
+  long collectBetween(float[] x, int low, int high, int[] out, int length);
+
+  /** See {@link TaskVectorKernels#subtractBf16}. */
+  boolean subtractBf16(byte[] packed, float[] y, float[] out, int length);
+
+  /** See {@link TaskVectorKernels#electTwo(float[], float[], float[], float, float[], int)}. */
+  void electTwo(float[] v0, float[] v1, float[] base, float lambda, float[] out, int length);
+
+  /**
+   * See {@link TaskVectorKernels#electTwo(float[], float, float[], float, float[], float, float[],
+   * int)}.
+   */
+  void electTwo(
+      float[] v0,
+      float weight0,
+      float[] v1,
+      float weight1,
+      float[] base,
+      float lambda,
+      float[] out,
+      int length);
+
+  /** See {@link TaskVectorKernels#moveInverted}. */
+  void moveInverted(int[] keys, int[] places, int length);
 }

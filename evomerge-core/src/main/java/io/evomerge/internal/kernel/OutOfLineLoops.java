@@ -37,6 +37,15 @@ final class OutOfLineLoops implements Loops {
   private final MethodHandle addProducts;
   private final MethodHandle addProducts2;
   private final MethodHandle uniforms;
+  private final MethodHandle keepBetween;
+  private final MethodHandle keepRanked;
+  private final MethodHandle keepRankedRescaled;
+  private final MethodHandle countAbove;
+  private final MethodHandle collectBetween;
+  private final MethodHandle subtractBf16;
+  private final MethodHandle electTwo;
+  private final MethodHandle electTwo2;
+  private final MethodHandle moveInverted;
 
   OutOfLineLoops(Loops target) {
     allFinite = bind(target, "allFinite", boolean.class, float[].class, int.class);
@@ -201,6 +210,89 @@ final class OutOfLineLoops implements Loops {
             float[].class,
             int.class,
             int.class);
+    keepBetween =
+        bind(
+            target,
+            "keepBetween",
+            void.class,
+            float[].class,
+            int.class,
+            int.class,
+            float.class,
+            float[].class,
+            int.class,
+            int.class);
+    keepRanked =
+        bind(
+            target,
+            "keepRanked",
+            void.class,
+            float[].class,
+            float[].class,
+            float[].class,
+            float.class,
+            float.class,
+            float.class,
+            float[].class,
+            int.class);
+    keepRankedRescaled =
+        bind(
+            target,
+            "keepRankedRescaled",
+            void.class,
+            float[].class,
+            float[].class,
+            float[].class,
+            float.class,
+            float.class,
+            float.class,
+            float[].class,
+            int.class);
+    countAbove = bind(target, "countAbove", int.class, float[].class, int.class, int.class);
+    collectBetween =
+        bind(
+            target,
+            "collectBetween",
+            long.class,
+            float[].class,
+            int.class,
+            int.class,
+            int[].class,
+            int.class);
+    subtractBf16 =
+        bind(
+            target,
+            "subtractBf16",
+            boolean.class,
+            byte[].class,
+            float[].class,
+            float[].class,
+            int.class);
+    electTwo =
+        bind(
+            target,
+            "electTwo",
+            void.class,
+            float[].class,
+            float[].class,
+            float[].class,
+            float.class,
+            float[].class,
+            int.class);
+    electTwo2 =
+        bind(
+            target,
+            "electTwo",
+            void.class,
+            float[].class,
+            float.class,
+            float[].class,
+            float.class,
+            float[].class,
+            float.class,
+            float[].class,
+            int.class);
+    moveInverted = bind(target, "moveInverted", void.class, int[].class, int[].class, int.class);
   }
 
   private static MethodHandle bind(
@@ -438,6 +530,113 @@ final class OutOfLineLoops implements Loops {
       long key, long stream, long counter, float[] target, int from, int counters) {
     try {
       uniforms.invokeExact(key, stream, counter, target, from, counters);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void keepBetween(
+      float[] x, int low, int high, float factor, float[] out, int from, int to) {
+    try {
+      keepBetween.invokeExact(x, low, high, factor, out, from, to);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void keepRanked(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length) {
+    try {
+      keepRanked.invokeExact(x, uniforms, ranks, low, slope, factor, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void keepRankedRescaled(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length) {
+    try {
+      keepRankedRescaled.invokeExact(x, uniforms, ranks, low, slope, factor, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public int countAbove(float[] x, int bits, int length) {
+    try {
+      return (int) countAbove.invokeExact(x, bits, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public long collectBetween(float[] x, int low, int high, int[] out, int length) {
+    try {
+      return (long) collectBetween.invokeExact(x, low, high, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public boolean subtractBf16(byte[] packed, float[] y, float[] out, int length) {
+    try {
+      return (boolean) subtractBf16.invokeExact(packed, y, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void electTwo(
+      float[] v0, float[] v1, float[] base, float lambda, float[] out, int length) {
+    try {
+      electTwo.invokeExact(v0, v1, base, lambda, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void electTwo(
+      float[] v0,
+      float weight0,
+      float[] v1,
+      float weight1,
+      float[] base,
+      float lambda,
+      float[] out,
+      int length) {
+    try {
+      electTwo2.invokeExact(v0, weight0, v1, weight1, base, lambda, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void moveInverted(int[] keys, int[] places, int length) {
+    try {
+      moveInverted.invokeExact(keys, places, length);
     } catch (Throwable e) {
       throw unchecked(e);
     }
