@@ -2,6 +2,7 @@ package io.evomerge.merge;
 
 import io.evomerge.exception.MergeException;
 import io.evomerge.internal.kernel.Kernels;
+import io.evomerge.internal.kernel.TaskVectorKernels;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorView;
 import java.util.Optional;
@@ -129,17 +130,21 @@ final class BlockReader {
   }
 
   private void addPacked(TensorView view, long block, float factor, float[] sum, Runnable refuse) {
-    int length = length(block);
+    if (!Kernels.addScaledBf16(factor, readPacked(view, block), sum, length(block))) {
+      refuse.run();
+      throw new IllegalStateException("a source changed while it was merged");
+    }
+  }
+
+  /** Reads a block of 16-bit elements; valid until the next call. */
+  private byte[] readPacked(TensorView view, long block) {
     byte[] bytes = packed;
     if (bytes == null) {
       bytes = new byte[2 * blockLength];
       packed = bytes;
     }
-    view.readBytes(2 * offset(block), bytes, 0, 2 * length);
-    if (!Kernels.addScaledBf16(factor, bytes, sum, length)) {
-      refuse.run();
-      throw new IllegalStateException("a source changed while it was merged");
-    }
+    view.readBytes(2 * offset(block), bytes, 0, 2 * length(block));
+    return bytes;
   }
 
   /** Source minus base. */
@@ -221,8 +226,15 @@ final class BlockReader {
   private void readDelta(int source, long block, float[] target) {
     int length = length(block);
     float[] baseValues = base(block);
-    task.sources().get(source).readFloats(offset(block), target, 0, length);
-    if (!Kernels.subtractFinite(target, baseValues, length)) {
+    TensorView view = task.sources().get(source);
+    boolean finite;
+    if (view.info().dtype() == DType.BF16) {
+      finite = TaskVectorKernels.subtractBf16(readPacked(view, block), baseValues, target, length);
+    } else {
+      view.readFloats(offset(block), target, 0, length);
+      finite = Kernels.subtractFinite(target, baseValues, length);
+    }
+    if (!finite) {
       // Find out whether the source itself is at fault.
       readSource(source, block, target);
       throw new MergeException(

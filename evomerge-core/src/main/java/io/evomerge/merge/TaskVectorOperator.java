@@ -121,28 +121,40 @@ abstract class TaskVectorOperator extends CheckedOperator {
       Workspace space) {
     int length = piece.length();
     float[][] kept = space.kept;
-    float[] votes = space.votes;
     float[] sum = space.sum;
+    for (int s = 0; s < factors.length; s++) {
+      filters.get(s).apply(piece, s, factors[s], kept[s]);
+    }
+    if (factors.length == 2 && divisors == null) {
+      TaskVectorKernels.electTwo(kept[0], kept[1], piece.base(), lambda, sum, length);
+      return;
+    }
+    if (factors.length == 2) {
+      float weight0 = (float) divisors[0];
+      float weight1 = (float) divisors[1];
+      TaskVectorKernels.electTwo(
+          kept[0], weight0, kept[1], weight1, piece.base(), lambda, sum, length);
+      return;
+    }
+    float[] votes = space.votes;
     float[] weights = space.weights;
     Arrays.fill(votes, 0, length, 0f);
     Arrays.fill(sum, 0, length, 0f);
-    Arrays.fill(weights, 0, length, 0f);
-    for (int s = 0; s < factors.length; s++) {
-      filters.get(s).apply(piece, s, factors[s], kept[s]);
-      Kernels.addScaled(1f, kept[s], votes, length);
-    }
-    for (int s = 0; s < factors.length; s++) {
-      if (divisors == null) {
-        Kernels.addElected(kept[s], votes, sum, length);
-      } else {
-        Kernels.addElected(kept[s], votes, sum, (float) divisors[s], weights, length);
-      }
+    for (float[] v : kept) {
+      Kernels.addScaled(1f, v, votes, length);
     }
     if (divisors == null) {
+      for (float[] v : kept) {
+        Kernels.addElected(v, votes, sum, length);
+      }
       Kernels.finish(piece.base(), sum, 1f, lambda, sum, length);
-    } else {
-      Kernels.finish(piece.base(), sum, weights, lambda, sum, length);
+      return;
     }
+    Arrays.fill(weights, 0, length, 0f);
+    for (int s = 0; s < factors.length; s++) {
+      Kernels.addElected(kept[s], votes, sum, (float) divisors[s], weights, length);
+    }
+    Kernels.finish(piece.base(), sum, weights, lambda, sum, length);
   }
 
   /** A thread's arrays. */
