@@ -776,7 +776,7 @@ final class VectorLoops implements Loops {
   }
 
   @Override
-  public void moveInverted(int[] keys, int[] places, int length) {
+  public void moveInverted(int[] keys, float[] places, int length) {
     int reach = TaskVectorKernels.REACH;
     int end = I.loopBound(length);
     for (int i = 0; i < end; i += STEP) {
@@ -788,8 +788,42 @@ final class VectorLoops implements Loops {
         move = key.sub(before).lanewise(VectorOperators.ASHR, 31).add(move);
         move = after.sub(key).lanewise(VectorOperators.LSHR, 31).add(move);
       }
-      INDEX.add(i).add(move).intoArray(places, i);
+      ((FloatVector) INDEX.add(i).add(move).convertShape(VectorOperators.I2F, F, 0))
+          .intoArray(places, i);
     }
     ScalarLoops.moveInverted(keys, places, end, length);
+  }
+
+  @Override
+  public int largestMagnitude(float[] x, int from, int length) {
+    int end = F.loopBound(length);
+    IntVector largest = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector magnitude =
+          FloatVector.fromArray(F, x, from + i).reinterpretAsInts().and(MAGNITUDE);
+      largest = magnitude.max(largest);
+    }
+    return Math.max(
+        largest.reduceLanes(VectorOperators.MAX),
+        rest.largestMagnitude(x, from + end, length - end));
+  }
+
+  @Override
+  public void toBuckets(
+      float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector magnitude =
+          FloatVector.fromArray(F, x, from + i).reinterpretAsInts().and(MAGNITUDE);
+      magnitude.intoArray(bits, i);
+      IntVector nonzero = magnitude.neg().lanewise(VectorOperators.LSHR, 31);
+      magnitude
+          .max(low)
+          .sub(low)
+          .lanewise(VectorOperators.ASHR, shift)
+          .add(nonzero)
+          .intoArray(buckets, i);
+    }
+    ScalarLoops.toBuckets(x, from, low, shift, bits, buckets, end, length);
   }
 }

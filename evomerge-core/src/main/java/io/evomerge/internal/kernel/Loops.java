@@ -141,5 +141,11 @@ interface Loops {
       int length);
 
   /** See {@link TaskVectorKernels#moveInverted}. */
-  void moveInverted(int[] keys, int[] places, int length);
+  void moveInverted(int[] keys, float[] places, int length);
+
+  /** See {@link TaskVectorKernels#largestMagnitude}. */
+  int largestMagnitude(float[] x, int from, int length);
+
+  /** See {@link TaskVectorKernels#toBuckets}. */
+  void toBuckets(float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length);
 }

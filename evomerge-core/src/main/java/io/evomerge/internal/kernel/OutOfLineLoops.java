@@ -46,6 +46,8 @@ final class OutOfLineLoops implements Loops {
   private final MethodHandle electTwo;
   private final MethodHandle electTwo2;
   private final MethodHandle moveInverted;
+  private final MethodHandle largestMagnitude;
+  private final MethodHandle toBuckets;
 
   OutOfLineLoops(Loops target) {
     allFinite = bind(target, "allFinite", boolean.class, float[].class, int.class);
@@ -292,7 +294,21 @@ final class OutOfLineLoops implements Loops {
             float.class,
             float[].class,
             int.class);
-    moveInverted = bind(target, "moveInverted", void.class, int[].class, int[].class, int.class);
+    moveInverted = bind(target, "moveInverted", void.class, int[].class, float[].class, int.class);
+    largestMagnitude =
+        bind(target, "largestMagnitude", int.class, float[].class, int.class, int.class);
+    toBuckets =
+        bind(
+            target,
+            "toBuckets",
+            void.class,
+            float[].class,
+            int.class,
+            int.class,
+            int.class,
+            int[].class,
+            int[].class,
+            int.class);
   }
 
   private static MethodHandle bind(
@@ -634,9 +650,28 @@ final class OutOfLineLoops implements Loops {
   }
 
   @Override
-  public void moveInverted(int[] keys, int[] places, int length) {
+  public void moveInverted(int[] keys, float[] places, int length) {
     try {
       moveInverted.invokeExact(keys, places, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public int largestMagnitude(float[] x, int from, int length) {
+    try {
+      return (int) largestMagnitude.invokeExact(x, from, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void toBuckets(
+      float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
+    try {
+      toBuckets.invokeExact(x, from, low, shift, bits, buckets, length);
     } catch (Throwable e) {
       throw unchecked(e);
     }

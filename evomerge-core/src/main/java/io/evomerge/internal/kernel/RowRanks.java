@@ -29,7 +29,7 @@ public final class RowRanks {
   private final int[] bits;
   private final int[] places;
   private final int[] keys;
-  private final int[] ranksByPlace;
+  private final float[] ranksByPlace;
   private final int[] large;
   private long[] sorted = {};
 
@@ -49,7 +49,7 @@ public final class RowRanks {
     this.places = new int[length];
     this.keys = new int[length + 2 * TaskVectorKernels.REACH];
     Arrays.fill(keys, length + TaskVectorKernels.REACH, keys.length, MAGNITUDE);
-    this.ranksByPlace = new int[length];
+    this.ranksByPlace = new float[length];
     this.large = new int[length / SMALL + 1];
   }
 
@@ -61,13 +61,13 @@ public final class RowRanks {
    * @param ranks takes the ranks
    */
   public void rank(float[] x, int from, float[] ranks) {
-    int largest = 0;
+    int largest = TaskVectorKernels.largestMagnitude(x, from, length);
+    int low = Math.max(0, largest - (1 << BITS) + 1);
+    TaskVectorKernels.toBuckets(x, from, low, shift, bits, places, length);
+    Arrays.fill(ends, 0);
     for (int i = 0; i < length; i++) {
-      int magnitude = Float.floatToRawIntBits(x[from + i]) & MAGNITUDE;
-      bits[i] = magnitude;
-      largest = Math.max(largest, magnitude);
+      ends[places[i]]++;
     }
-    putIntoBuckets(Math.max(0, largest - (1 << BITS) + 1));
     int largeBuckets = toStarts();
     for (int i = 0; i < length; i++) {
       int place = ends[places[i]]++;
@@ -81,17 +81,6 @@ public final class RowRanks {
     }
     for (int i = 0; i < length; i++) {
       ranks[from + i] = ranksByPlace[places[i]];
-    }
-  }
-
-  /** Leaves the buckets in {@code places} and their sizes in {@code ends}. */
-  private void putIntoBuckets(int low) {
-    for (int i = 0; i < length; i++) {
-      places[i] = (Math.max(bits[i], low) - low >> shift) + (-bits[i] >>> 31);
-    }
-    Arrays.fill(ends, 0);
-    for (int i = 0; i < length; i++) {
-      ends[places[i]]++;
     }
   }
 

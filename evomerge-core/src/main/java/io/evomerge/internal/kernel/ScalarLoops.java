@@ -528,11 +528,11 @@ final class ScalarLoops implements Loops {
   }
 
   @Override
-  public void moveInverted(int[] keys, int[] places, int length) {
+  public void moveInverted(int[] keys, float[] places, int length) {
     moveInverted(keys, places, 0, length);
   }
 
-  static void moveInverted(int[] keys, int[] places, int from, int to) {
+  static void moveInverted(int[] keys, float[] places, int from, int to) {
     int reach = TaskVectorKernels.REACH;
     for (int i = from; i < to; i++) {
       int key = keys[reach + i];
@@ -542,6 +542,30 @@ final class ScalarLoops implements Loops {
         place -= (keys[reach + i + d] - key) >> 31;
       }
       places[i] = place;
+    }
+  }
+
+  @Override
+  public int largestMagnitude(float[] x, int from, int length) {
+    int largest = 0;
+    for (int i = from; i < from + length; i++) {
+      largest = Math.max(largest, Float.floatToRawIntBits(x[i]) & MAGNITUDE);
+    }
+    return largest;
+  }
+
+  @Override
+  public void toBuckets(
+      float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
+    toBuckets(x, from, low, shift, bits, buckets, 0, length);
+  }
+
+  static void toBuckets(
+      float[] x, int from, int low, int shift, int[] bits, int[] buckets, int begin, int end) {
+    for (int i = begin; i < end; i++) {
+      int magnitude = Float.floatToRawIntBits(x[from + i]) & MAGNITUDE;
+      bits[i] = magnitude;
+      buckets[i] = (Math.max(magnitude, low) - low >> shift) + (-magnitude >>> 31);
     }
   }
 

@@ -214,7 +214,35 @@ public final class TaskVectorKernels {
    * @param places takes the place of each key
    * @param length number of keys
    */
-  static void moveInverted(int[] keys, int[] places, int length) {
+  static void moveInverted(int[] keys, float[] places, int length) {
     Kernels.LOOPS.moveInverted(keys, places, length);
+  }
+
+  /**
+   * Returns the bits of the largest magnitude, 0 if there is none.
+   *
+   * @param x finite elements
+   * @param from first index
+   * @param length number of elements
+   */
+  static int largestMagnitude(float[] x, int from, int length) {
+    return Kernels.LOOPS.largestMagnitude(x, from, length);
+  }
+
+  /**
+   * Takes the bits of magnitudes, and numbers buckets by {@code bits - low >> shift}: what is
+   * smaller than {@code low} counts as that, and all but zeros by one more.
+   *
+   * @param x finite elements
+   * @param from their first index
+   * @param low bits at least 0
+   * @param shift of the bits
+   * @param bits takes the bits, from index 0
+   * @param buckets takes the numbers, from index 0
+   * @param length number of elements
+   */
+  static void toBuckets(
+      float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
+    Kernels.LOOPS.toBuckets(x, from, low, shift, bits, buckets, length);
   }
 }

@@ -260,16 +260,30 @@ class LoopsTest {
           for (int i = 0; i < in.length; i++) {
             keys[reach + i] = i / (reach + 1) * 1000 + (int) (7 * in.u[i]);
           }
-          int[] places = new int[in.length];
+          float[] places = new float[in.length];
           loops.moveInverted(keys, places, in.length);
           int[] sorted = new int[in.length];
           for (int i = 0; i < in.length; i++) {
-            sorted[places[i]] = keys[reach + i];
+            sorted[(int) places[i]] = keys[reach + i];
           }
           int[] expected = Arrays.copyOfRange(keys, reach, reach + in.length);
           Arrays.sort(expected);
           assertThat(sorted).isEqualTo(expected);
           return Arrays.toString(places);
+        });
+  }
+
+  @Test
+  void magnitudesAreBucketedAlike() {
+    compare((loops, in) -> loops.largestMagnitude(in.numbers, in.from, in.length - in.from));
+    compare(
+        (loops, in) -> {
+          int[] bits = new int[in.length];
+          int[] buckets = new int[in.length];
+          int low = Math.max(0, Float.floatToRawIntBits(in.limit) - (in.from << 20));
+          int shift = 10 + in.from % 10;
+          loops.toBuckets(in.numbers, in.from, low, shift, bits, buckets, in.length - in.from);
+          return Arrays.toString(bits) + Arrays.toString(buckets);
         });
   }
 
