@@ -8,6 +8,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
@@ -53,13 +54,14 @@ final class VectorLoops implements Loops {
   private static final int ROUNDS = 10;
   private static final float TO_UNIT = 0x1p-24f;
 
-  private static final int COUNTERS = L.length() / 2;
-  private static final LongVector EVEN = vector(i -> (i & 1) - 1);
-  private static final LongVector STEPS = vector(i -> i / 2);
-  private static final LongVector MULTIPLIERS =
-      vector(i -> (i & 1) == 0 ? MULTIPLIER_0 : MULTIPLIER_1);
-  private static final LongVector WEYL = vector(i -> ((i & 1) == 0 ? WEYL_0 : WEYL_1) & LOW);
-  private static final VectorShuffle<Long> SWAP = VectorShuffle.fromOp(L, i -> i ^ 1);
+  private static final int COUNTERS = L.length();
+  private static final LongVector STEPS = vector(i -> i);
+  private static final LongVector WEYL_VECTOR_0 = vector(i -> WEYL_0 & LOW);
+  private static final LongVector WEYL_VECTOR_1 = vector(i -> WEYL_1 & LOW);
+  private static final VectorShuffle<Long> LOWER = VectorShuffle.fromOp(L, i -> i / 2);
+  private static final VectorShuffle<Long> UPPER =
+      VectorShuffle.fromOp(L, i -> (i + L.length()) / 2);
+  private static final VectorMask<Long> ODD = STEPS.and(1).compare(VectorOperators.NE, 0);
 
   private static final IntVector INDEX = IntVector.broadcast(I, 0).addIndex(1);
 
@@ -505,64 +507,59 @@ final class VectorLoops implements Loops {
     sumYy.intoArray(yy, lane);
   }
 
-  // Each counter takes two neighbouring lanes of 64 bits, which hold its words 0 and 2 in one
-  // vector
-  // and 1 and 3 in another: so the words come out in order. Products are exact; what is left in the
-  // upper halves is masked away before it is multiplied.
+  // Each counter takes a lane of 64 bits in four vectors, one for each of its words: so no word
+  // moves before the last round. Products are exact; what is left in the upper halves is masked
+  // away before it is multiplied.
 
   @Override
   public void uniforms(
       long key, long stream, long counter, float[] target, int from, int counters) {
-    long[] stream0 = alternating(0, stream & LOW);
-    long[] stream1 = alternating(0, stream >>> 32);
-    long[] keys = alternating(key & LOW, key >>> 32);
-    int whole = counters / COUNTERS * COUNTERS;
-    uniforms(stream0, stream1, keys, counter, target, from, whole);
-    rest.uniforms(key, stream, counter + whole, target, from + 4 * whole, counters - whole);
-  }
-
-  private static void uniforms(
-      long[] stream0,
-      long[] stream1,
-      long[] keys,
-      long counter,
-      float[] target,
-      int from,
-      int counters) {
-    LongVector s0 = LongVector.fromArray(L, stream0, 0);
-    LongVector s1 = LongVector.fromArray(L, stream1, 0);
+    int whole = L.loopBound(counters);
     LongVector low = LongVector.broadcast(L, LOW);
-    LongVector weyl = WEYL.and(low);
-    LongVector firstKey = LongVector.fromArray(L, keys, 0);
-    for (int i = 0; i < counters; i += COUNTERS) {
-      LongVector position = STEPS.add(counter + i);
-      LongVector a = position.and(EVEN).or(s0);
-      LongVector b = position.lanewise(VectorOperators.LSHR, 32).and(EVEN).or(s1);
-      LongVector key = firstKey;
+    LongVector stream0 = LongVector.broadcast(L, stream & LOW);
+    LongVector stream1 = LongVector.broadcast(L, stream >>> 32);
+    LongVector firstKey0 = LongVector.broadcast(L, key & LOW);
+    LongVector firstKey1 = LongVector.broadcast(L, key >>> 32);
+    for (int i = 0; i < whole; i += COUNTERS) {
+      LongVector a = STEPS.add(counter + i);
+      LongVector b = a.lanewise(VectorOperators.LSHR, 32);
+      LongVector c = stream0;
+      LongVector d = stream1;
+      LongVector key0 = firstKey0;
+      LongVector key1 = firstKey1;
       for (int round = 0; round < ROUNDS; round++) {
-        LongVector product = low.and(a).mul(MULTIPLIERS).rearrange(SWAP);
+        LongVector product0 = low.and(a).mul(MULTIPLIER_0);
+        LongVector product1 = low.and(c).mul(MULTIPLIER_1);
         a =
-            product
+            product1
                 .lanewise(VectorOperators.LSHR, 32)
                 .lanewise(VectorOperators.XOR, b)
-                .lanewise(VectorOperators.XOR, key);
-        b = product;
-        key = weyl.add(key);
+                .lanewise(VectorOperators.XOR, key0);
+        c =
+            product0
+                .lanewise(VectorOperators.LSHR, 32)
+                .lanewise(VectorOperators.XOR, d)
+                .lanewise(VectorOperators.XOR, key1);
+        b = product1;
+        d = product0;
+        key0 = WEYL_VECTOR_0.add(key0);
+        key1 = WEYL_VECTOR_1.add(key1);
       }
-      IntVector words = low.and(a).or(b.lanewise(VectorOperators.LSHL, 32)).reinterpretAsInts();
-      ((FloatVector)
-              words.lanewise(VectorOperators.LSHR, 8).convertShape(VectorOperators.I2F, F, 0))
+      LongVector words01 = low.and(a).or(b.lanewise(VectorOperators.LSHL, 32));
+      LongVector words23 = low.and(c).or(d.lanewise(VectorOperators.LSHL, 32));
+      LongVector first = words01.rearrange(LOWER).blend(words23.rearrange(LOWER), ODD);
+      LongVector second = words01.rearrange(UPPER).blend(words23.rearrange(UPPER), ODD);
+      int at = from + 4 * i;
+      IntVector bits = first.reinterpretAsInts().lanewise(VectorOperators.LSHR, 8);
+      ((FloatVector) bits.convertShape(VectorOperators.I2F, F, 0))
           .mul(TO_UNIT)
-          .intoArray(target, from + 4 * i);
+          .intoArray(target, at);
+      IntVector more = second.reinterpretAsInts().lanewise(VectorOperators.LSHR, 8);
+      ((FloatVector) more.convertShape(VectorOperators.I2F, F, 0))
+          .mul(TO_UNIT)
+          .intoArray(target, at + STEP);
     }
-  }
-
-  private static long[] alternating(long even, long odd) {
-    long[] lanes = new long[L.length()];
-    for (int i = 0; i < lanes.length; i++) {
-      lanes[i] = (i & 1) == 0 ? even : odd;
-    }
-    return lanes;
+    rest.uniforms(key, stream, counter + whole, target, from + 4 * whole, counters - whole);
   }
 
   private static LongVector vector(LongUnaryOperator value) {
