@@ -47,6 +47,11 @@ final class BlockReader {
     return Stream.generate(Slot::new).limit(sources).toArray(Slot[]::new);
   }
 
+  /** Returns how many sources there are. */
+  int sources() {
+    return sourceSlots.length;
+  }
+
   long elements() {
     return elements;
   }
