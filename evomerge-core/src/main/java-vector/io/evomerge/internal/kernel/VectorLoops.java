@@ -806,13 +806,17 @@ final class VectorLoops implements Loops {
   }
 
   @Override
-  public void toBuckets(
+  public boolean toBuckets(
       float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
     int end = F.loopBound(length);
+    int apart = (1 << shift) - 1;
+    IntVector together = IntVector.zero(I);
     for (int i = 0; i < end; i += STEP) {
       IntVector magnitude =
           FloatVector.fromArray(F, x, from + i).reinterpretAsInts().and(MAGNITUDE);
       magnitude.intoArray(bits, i);
+      IntVector small = magnitude.sub(low).lanewise(VectorOperators.ASHR, 31);
+      together = small.or(apart).and(magnitude).or(together);
       IntVector nonzero = magnitude.neg().lanewise(VectorOperators.LSHR, 31);
       magnitude
           .max(low)
@@ -821,6 +825,7 @@ final class VectorLoops implements Loops {
           .add(nonzero)
           .intoArray(buckets, i);
     }
-    ScalarLoops.toBuckets(x, from, low, shift, bits, buckets, end, length);
+    boolean others = ScalarLoops.toBuckets(x, from, low, shift, bits, buckets, end, length);
+    return others & together.reduceLanes(VectorOperators.OR) == 0;
   }
 }

@@ -147,5 +147,5 @@ interface Loops {
   int largestMagnitude(float[] x, int from, int length);
 
   /** See {@link TaskVectorKernels#toBuckets}. */
-  void toBuckets(float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length);
+  boolean toBuckets(float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length);
 }

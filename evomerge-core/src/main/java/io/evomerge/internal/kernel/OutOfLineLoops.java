@@ -301,7 +301,7 @@ final class OutOfLineLoops implements Loops {
         bind(
             target,
             "toBuckets",
-            void.class,
+            boolean.class,
             float[].class,
             int.class,
             int.class,
@@ -668,10 +668,10 @@ final class OutOfLineLoops implements Loops {
   }
 
   @Override
-  public void toBuckets(
+  public boolean toBuckets(
       float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
     try {
-      toBuckets.invokeExact(x, from, low, shift, bits, buckets, length);
+      return (boolean) toBuckets.invokeExact(x, from, low, shift, bits, buckets, length);
     } catch (Throwable e) {
       throw unchecked(e);
     }

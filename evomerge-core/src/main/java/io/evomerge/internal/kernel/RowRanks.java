@@ -7,8 +7,9 @@ import java.util.Arrays;
  * counts for each the neighbours that it must pass. Not safe for concurrent use.
  *
  * <p>A sort of each bucket takes twice as long: their sizes cannot be predicted. Only buckets of
- * many different magnitudes are sorted; where a task vector has few different magnitudes, as
- * between models of 16 bits, a bucket has many elements of one.
+ * many different magnitudes are sorted. Where a task vector has few different magnitudes, as
+ * between models of 16 bits, a bucket has many elements of one, and if all have, there is nothing
+ * to sort.
  */
 public final class RowRanks {
 
@@ -63,12 +64,18 @@ public final class RowRanks {
   public void rank(float[] x, int from, float[] ranks) {
     int largest = TaskVectorKernels.largestMagnitude(x, from, length);
     int low = Math.max(0, largest - (1 << BITS) + 1);
-    TaskVectorKernels.toBuckets(x, from, low, shift, bits, places, length);
+    boolean ranked = TaskVectorKernels.toBuckets(x, from, low, shift, bits, places, length);
     Arrays.fill(ends, 0);
     for (int i = 0; i < length; i++) {
       ends[places[i]]++;
     }
     int largeBuckets = toStarts();
+    if (ranked) {
+      for (int i = 0; i < length; i++) {
+        ranks[from + i] = ends[places[i]]++;
+      }
+      return;
+    }
     for (int i = 0; i < length; i++) {
       int place = ends[places[i]]++;
       keys[TaskVectorKernels.REACH + place] = bits[i];

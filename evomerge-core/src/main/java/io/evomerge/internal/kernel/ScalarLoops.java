@@ -555,18 +555,22 @@ final class ScalarLoops implements Loops {
   }
 
   @Override
-  public void toBuckets(
+  public boolean toBuckets(
       float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
-    toBuckets(x, from, low, shift, bits, buckets, 0, length);
+    return toBuckets(x, from, low, shift, bits, buckets, 0, length);
   }
 
-  static void toBuckets(
+  static boolean toBuckets(
       float[] x, int from, int low, int shift, int[] bits, int[] buckets, int begin, int end) {
+    int apart = (1 << shift) - 1;
+    int together = 0;
     for (int i = begin; i < end; i++) {
       int magnitude = Float.floatToRawIntBits(x[from + i]) & MAGNITUDE;
       bits[i] = magnitude;
+      together |= magnitude & (apart | (magnitude - low) >> 31);
       buckets[i] = (Math.max(magnitude, low) - low >> shift) + (-magnitude >>> 31);
     }
+    return together == 0;
   }
 
   /** Every binary16 value: 256 KiB, faster than arithmetic and made when first needed. */

@@ -240,9 +240,10 @@ public final class TaskVectorKernels {
    * @param bits takes the bits, from index 0
    * @param buckets takes the numbers, from index 0
    * @param length number of elements
+   * @return true only if elements of one bucket have the same magnitude
    */
-  static void toBuckets(
+  static boolean toBuckets(
       float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
-    Kernels.LOOPS.toBuckets(x, from, low, shift, bits, buckets, length);
+    return Kernels.LOOPS.toBuckets(x, from, low, shift, bits, buckets, length);
   }
 }

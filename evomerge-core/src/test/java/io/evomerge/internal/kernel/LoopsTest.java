@@ -282,8 +282,18 @@ class LoopsTest {
           int[] buckets = new int[in.length];
           int low = Math.max(0, Float.floatToRawIntBits(in.limit) - (in.from << 20));
           int shift = 10 + in.from % 10;
-          loops.toBuckets(in.numbers, in.from, low, shift, bits, buckets, in.length - in.from);
-          return Arrays.toString(bits) + Arrays.toString(buckets);
+          float[] rounded = new float[in.length];
+          loops.roundBf16(in.numbers, 0, rounded, in.length);
+          boolean apart =
+              loops.toBuckets(
+                  in.key % 2 == 0 ? in.numbers : rounded,
+                  in.from,
+                  low,
+                  shift,
+                  bits,
+                  buckets,
+                  in.length - in.from);
+          return apart + Arrays.toString(bits) + Arrays.toString(buckets);
         });
   }
 
