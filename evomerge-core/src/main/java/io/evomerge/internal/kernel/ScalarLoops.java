@@ -434,8 +434,16 @@ final class ScalarLoops implements Loops {
 
   @Override
   public long collectBetween(float[] x, int low, int high, int[] out, int length) {
-    int fromHigh = countAbove(x, high - 1, 0, length);
-    return (long) fromHigh << 32 | collectBetween(x, low, high, out, 0, 0, length);
+    int count = 0;
+    int below = 0;
+    for (int i = 0; i < length; i++) {
+      int magnitude = Float.floatToRawIntBits(x[i]) & MAGNITUDE;
+      int underHigh = (magnitude - high) >>> 31;
+      out[count] = magnitude;
+      below += underHigh;
+      count += underHigh & ((low - magnitude) >>> 31);
+    }
+    return (long) (length - below) << 32 | count;
   }
 
   /** Collects what lies between from index {@code count} on, and returns the index behind. */
