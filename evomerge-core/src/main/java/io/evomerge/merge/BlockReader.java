@@ -2,6 +2,7 @@ package io.evomerge.merge;
 
 import io.evomerge.exception.MergeException;
 import io.evomerge.internal.kernel.Kernels;
+import io.evomerge.internal.kernel.TaskVectorKernels;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorView;
 import java.util.Optional;
@@ -50,6 +51,11 @@ final class BlockReader {
 
   private static Slot[] slots(int sources) {
     return Stream.generate(Slot::new).limit(sources).toArray(Slot[]::new);
+  }
+
+  /** Returns how many sources there are. */
+  int sources() {
+    return sourceSlots.length;
   }
 
   long elements() {
@@ -135,17 +141,21 @@ final class BlockReader {
   }
 
   private void addPacked(TensorView view, long block, float factor, float[] sum, Runnable refuse) {
-    int length = length(block);
+    if (!Kernels.addScaledBf16(factor, readPacked(view, block), sum, length(block))) {
+      refuse.run();
+      throw new IllegalStateException("a source changed while it was merged");
+    }
+  }
+
+  /** Reads a block of 16-bit elements; valid until the next call. */
+  private byte[] readPacked(TensorView view, long block) {
     byte[] bytes = packed;
     if (bytes == null) {
       bytes = new byte[2 * blockLength];
       packed = bytes;
     }
-    view.readBytes(2 * offset(block), bytes, 0, 2 * length);
-    if (!Kernels.addScaledBf16(factor, bytes, sum, length)) {
-      refuse.run();
-      throw new IllegalStateException("an input changed while it was merged");
-    }
+    view.readBytes(2 * offset(block), bytes, 0, 2 * length(block));
+    return bytes;
   }
 
   /**
@@ -250,7 +260,15 @@ final class BlockReader {
   }
 
   private void readDelta(int source, long block, float[] target) {
-    readDelta(source, offset(block), base(block), target, length(block));
+    int length = length(block);
+    float[] baseValues = base(block);
+    TensorView view = task.sources().get(source);
+    if (view.info().dtype() != DType.BF16) {
+      readDelta(source, offset(block), baseValues, target, length);
+    } else if (!TaskVectorKernels.subtractBf16(
+        readPacked(view, block), baseValues, target, length)) {
+      throw beyondFloat(source, offset(block), target, length);
+    }
   }
 
   /**
@@ -262,15 +280,19 @@ final class BlockReader {
   void readDelta(int source, long offset, float[] baseValues, float[] target, int length) {
     task.sources().get(source).readFloats(offset, target, 0, length);
     if (!Kernels.subtractFinite(target, baseValues, length)) {
-      // Find out whether the source itself is at fault.
-      readSource(source, offset, target, length);
-      throw new MergeException(
-          "tensor '"
-              + task.info().name()
-              + "': source '"
-              + task.sourceNames().get(source)
-              + "' differs from the base by more than float32 can hold; the checkpoint is damaged");
+      throw beyondFloat(source, offset, target, length);
     }
+  }
+
+  private MergeException beyondFloat(int source, long offset, float[] target, int length) {
+    // Find out whether the source itself is at fault.
+    readSource(source, offset, target, length);
+    return new MergeException(
+        "tensor '"
+            + task.info().name()
+            + "': source '"
+            + task.sourceNames().get(source)
+            + "' differs from the base by more than float32 can hold; the checkpoint is damaged");
   }
 
   /**

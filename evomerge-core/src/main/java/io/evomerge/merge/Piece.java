@@ -205,6 +205,8 @@ abstract class Piece {
     private long row;
     private int rows;
     private float @Nullable [] base;
+    private final float[][] deltas;
+    private final float[][] uniforms;
 
     WholeRows(BlockReader in, int group, int rowLength, int together, long first, long end) {
       super(in, group, first * rowLength);
@@ -212,6 +214,8 @@ abstract class Piece {
       this.together = together;
       this.row = first;
       this.end = end;
+      this.deltas = new float[in.sources()][0];
+      this.uniforms = new float[in.sources()][0];
     }
 
     @Override
@@ -243,12 +247,19 @@ abstract class Piece {
 
     @Override
     float[] delta(int source) {
-      return gather(block -> in.delta(source, block), new float[length()]);
+      return gather(block -> in.delta(source, block), room(deltas, source));
     }
 
     @Override
     float[] uniforms(int source) {
-      return gather(block -> in.uniforms(source, block), new float[length()]);
+      return gather(block -> in.uniforms(source, block), room(uniforms, source));
+    }
+
+    private float[] room(float[][] arrays, int source) {
+      if (arrays[source].length == 0) {
+        arrays[source] = new float[together * rowLength];
+      }
+      return arrays[source];
     }
 
     private float[] gather(Content content, float[] target) {

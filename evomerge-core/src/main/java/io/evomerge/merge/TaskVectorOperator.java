@@ -121,28 +121,61 @@ abstract class TaskVectorOperator extends CheckedOperator {
       Workspace space) {
     int length = piece.length();
     float[][] kept = space.kept;
-    float[] votes = space.votes;
-    float[] sum = space.sum;
-    float[] weights = space.weights;
-    Arrays.fill(votes, 0, length, 0f);
-    Arrays.fill(sum, 0, length, 0f);
-    Arrays.fill(weights, 0, length, 0f);
     for (int s = 0; s < factors.length; s++) {
       filters.get(s).apply(piece, s, factors[s], kept[s]);
-      Kernels.addScaled(1f, kept[s], votes, length);
     }
-    for (int s = 0; s < factors.length; s++) {
-      if (divisors == null) {
-        Kernels.addElected(kept[s], votes, sum, length);
-      } else {
-        Kernels.addElected(kept[s], votes, sum, (float) divisors[s], weights, length);
-      }
+    elect(kept, divisors, piece.base(), lambda, space.sum, space.votes, space.weights, length);
+  }
+
+  /**
+   * Adds the weighted task vectors where they have the elected sign, and what this gives, divided
+   * by the weights of what was added if there are any, to the base.
+   *
+   * @param kept weighted task vectors
+   * @param divisors the weights to divide by, or null
+   * @param base the base model
+   * @param lambda of what is added to it
+   * @param out overwritten
+   * @param votes room to work
+   * @param weights room to work
+   * @param length number of elements
+   */
+  static void elect(
+      float[][] kept,
+      double @Nullable [] divisors,
+      float[] base,
+      float lambda,
+      float[] out,
+      float[] votes,
+      float[] weights,
+      int length) {
+    if (kept.length == 2 && divisors == null) {
+      TaskVectorKernels.electTwo(kept[0], kept[1], base, lambda, out, length);
+      return;
+    }
+    if (kept.length == 2) {
+      float weight0 = (float) divisors[0];
+      float weight1 = (float) divisors[1];
+      TaskVectorKernels.electTwo(kept[0], weight0, kept[1], weight1, base, lambda, out, length);
+      return;
+    }
+    Arrays.fill(votes, 0, length, 0f);
+    Arrays.fill(out, 0, length, 0f);
+    for (float[] v : kept) {
+      Kernels.addScaled(1f, v, votes, length);
     }
     if (divisors == null) {
-      Kernels.finish(piece.base(), sum, 1f, lambda, sum, length);
-    } else {
-      Kernels.finish(piece.base(), sum, weights, lambda, sum, length);
+      for (float[] v : kept) {
+        Kernels.addElected(v, votes, out, length);
+      }
+      Kernels.finish(base, out, 1f, lambda, out, length);
+      return;
     }
+    Arrays.fill(weights, 0, length, 0f);
+    for (int s = 0; s < kept.length; s++) {
+      Kernels.addElected(kept[s], votes, out, (float) divisors[s], weights, length);
+    }
+    Kernels.finish(base, out, weights, lambda, out, length);
   }
 
   /** A thread's arrays. */

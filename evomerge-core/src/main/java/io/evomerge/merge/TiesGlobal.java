@@ -3,7 +3,6 @@ package io.evomerge.merge;
 import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.tensor.TensorSink;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
@@ -82,7 +81,8 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
     boolean normalize = flag(task, "normalize");
     Stripes.forEach(
         task,
-        (in, stripe) -> elect(in, stripe, task, thresholds, factors, normalize, lambda, sink));
+        (in, stripe) ->
+            elect(in, stripe, task, thresholds, weights, factors, normalize, lambda, sink));
   }
 
   private static void elect(
@@ -90,6 +90,7 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
       int stripe,
       TensorMerge task,
       List<ModelTrim.Threshold> thresholds,
+      double[] weights,
       float[] factors,
       boolean normalize,
       float lambda,
@@ -100,26 +101,15 @@ final class TiesGlobal extends CheckedOperator implements WholeModelOperator {
     float[] divisors = in.newBlock();
     for (long block = in.firstBlock(stripe); block < in.endBlock(stripe); block++) {
       int length = in.length(block);
-      Arrays.fill(votes, 0, length, 0f);
-      Arrays.fill(sum, 0, length, 0f);
-      Arrays.fill(divisors, 0, length, 0f);
       for (int s = 0; s < factors.length; s++) {
         ModelTrim.Threshold threshold = thresholds.get(s);
         float[] delta = in.delta(s, block);
         int equalsEnd = threshold.equalsEnd(task.info().name(), in.offset(block), length);
         Kernels.keepLarge(delta, threshold.bits(), factors[s], kept[s], 0, equalsEnd);
         Kernels.keepLarge(delta, threshold.bits() + 1, factors[s], kept[s], equalsEnd, length);
-        Kernels.addScaled(1f, kept[s], votes, length);
       }
-      for (int s = 0; s < factors.length; s++) {
-        if (normalize) {
-          Kernels.addElected(kept[s], votes, sum, factors[s], divisors, length);
-        } else {
-          Kernels.addElected(kept[s], votes, sum, length);
-        }
-      }
-      // Without normalize the divisors are 0, which count as 1.
-      Kernels.finish(in.base(block), sum, divisors, lambda, sum, length);
+      TaskVectorOperator.elect(
+          kept, normalize ? weights : null, in.base(block), lambda, sum, votes, divisors, length);
       sink.writeFloats(in.offset(block), sum, 0, length);
     }
   }

@@ -23,7 +23,7 @@ public interface TensorSink {
   void writeFloats(long offset, float[] source, int sourceOffset, int length);
 
   /**
-   * Writes raw little-endian bytes, for elements that are copied and not merged.
+   * Writes elements as their little-endian bytes.
    *
    * @param byteOffset first byte
    * @param source the bytes

@@ -8,6 +8,7 @@ import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.ShortVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorShuffle;
@@ -62,13 +63,16 @@ final class VectorLoops implements Loops {
   private static final int ROUNDS = 10;
   private static final float TO_UNIT = 0x1p-24f;
 
-  private static final int COUNTERS = L.length() / 2;
-  private static final LongVector EVEN = vector(i -> (i & 1) - 1);
-  private static final LongVector STEPS = vector(i -> i / 2);
-  private static final LongVector MULTIPLIERS =
-      vector(i -> (i & 1) == 0 ? MULTIPLIER_0 : MULTIPLIER_1);
-  private static final LongVector WEYL = vector(i -> ((i & 1) == 0 ? WEYL_0 : WEYL_1) & LOW);
-  private static final VectorShuffle<Long> SWAP = VectorShuffle.fromOp(L, i -> i ^ 1);
+  private static final int COUNTERS = L.length();
+  private static final LongVector STEPS = vector(i -> i);
+  private static final LongVector WEYL_VECTOR_0 = vector(i -> WEYL_0 & LOW);
+  private static final LongVector WEYL_VECTOR_1 = vector(i -> WEYL_1 & LOW);
+  private static final VectorShuffle<Long> LOWER = VectorShuffle.fromOp(L, i -> i / 2);
+  private static final VectorShuffle<Long> UPPER =
+      VectorShuffle.fromOp(L, i -> (i + L.length()) / 2);
+  private static final VectorMask<Long> ODD = STEPS.and(1).compare(VectorOperators.NE, 0);
+
+  private static final IntVector INDEX = IntVector.broadcast(I, 0).addIndex(1);
 
   private final Loops rest = new ScalarLoops();
 
@@ -514,64 +518,59 @@ final class VectorLoops implements Loops {
     sumYy.intoArray(yy, lane);
   }
 
-  // Each counter takes two neighbouring lanes of 64 bits, which hold its words 0 and 2 in one
-  // vector
-  // and 1 and 3 in another: so the words come out in order. Products are exact; what is left in the
-  // upper halves is masked away before it is multiplied.
+  // Each counter takes a lane of 64 bits in four vectors, one for each of its words: so no word
+  // moves before the last round. Products are exact; what is left in the upper halves is masked
+  // away before it is multiplied.
 
   @Override
   public void uniforms(
       long key, long stream, long counter, float[] target, int from, int counters) {
-    long[] stream0 = alternating(0, stream & LOW);
-    long[] stream1 = alternating(0, stream >>> 32);
-    long[] keys = alternating(key & LOW, key >>> 32);
-    int whole = counters / COUNTERS * COUNTERS;
-    uniforms(stream0, stream1, keys, counter, target, from, whole);
-    rest.uniforms(key, stream, counter + whole, target, from + 4 * whole, counters - whole);
-  }
-
-  private static void uniforms(
-      long[] stream0,
-      long[] stream1,
-      long[] keys,
-      long counter,
-      float[] target,
-      int from,
-      int counters) {
-    LongVector s0 = LongVector.fromArray(L, stream0, 0);
-    LongVector s1 = LongVector.fromArray(L, stream1, 0);
+    int whole = L.loopBound(counters);
     LongVector low = LongVector.broadcast(L, LOW);
-    LongVector weyl = WEYL.and(low);
-    LongVector firstKey = LongVector.fromArray(L, keys, 0);
-    for (int i = 0; i < counters; i += COUNTERS) {
-      LongVector position = STEPS.add(counter + i);
-      LongVector a = position.and(EVEN).or(s0);
-      LongVector b = position.lanewise(VectorOperators.LSHR, 32).and(EVEN).or(s1);
-      LongVector key = firstKey;
+    LongVector stream0 = LongVector.broadcast(L, stream & LOW);
+    LongVector stream1 = LongVector.broadcast(L, stream >>> 32);
+    LongVector firstKey0 = LongVector.broadcast(L, key & LOW);
+    LongVector firstKey1 = LongVector.broadcast(L, key >>> 32);
+    for (int i = 0; i < whole; i += COUNTERS) {
+      LongVector a = STEPS.add(counter + i);
+      LongVector b = a.lanewise(VectorOperators.LSHR, 32);
+      LongVector c = stream0;
+      LongVector d = stream1;
+      LongVector key0 = firstKey0;
+      LongVector key1 = firstKey1;
       for (int round = 0; round < ROUNDS; round++) {
-        LongVector product = low.and(a).mul(MULTIPLIERS).rearrange(SWAP);
+        LongVector product0 = low.and(a).mul(MULTIPLIER_0);
+        LongVector product1 = low.and(c).mul(MULTIPLIER_1);
         a =
-            product
+            product1
                 .lanewise(VectorOperators.LSHR, 32)
                 .lanewise(VectorOperators.XOR, b)
-                .lanewise(VectorOperators.XOR, key);
-        b = product;
-        key = weyl.add(key);
+                .lanewise(VectorOperators.XOR, key0);
+        c =
+            product0
+                .lanewise(VectorOperators.LSHR, 32)
+                .lanewise(VectorOperators.XOR, d)
+                .lanewise(VectorOperators.XOR, key1);
+        b = product1;
+        d = product0;
+        key0 = WEYL_VECTOR_0.add(key0);
+        key1 = WEYL_VECTOR_1.add(key1);
       }
-      IntVector words = low.and(a).or(b.lanewise(VectorOperators.LSHL, 32)).reinterpretAsInts();
-      ((FloatVector)
-              words.lanewise(VectorOperators.LSHR, 8).convertShape(VectorOperators.I2F, F, 0))
+      LongVector words01 = low.and(a).or(b.lanewise(VectorOperators.LSHL, 32));
+      LongVector words23 = low.and(c).or(d.lanewise(VectorOperators.LSHL, 32));
+      LongVector first = words01.rearrange(LOWER).blend(words23.rearrange(LOWER), ODD);
+      LongVector second = words01.rearrange(UPPER).blend(words23.rearrange(UPPER), ODD);
+      int at = from + 4 * i;
+      IntVector bits = first.reinterpretAsInts().lanewise(VectorOperators.LSHR, 8);
+      ((FloatVector) bits.convertShape(VectorOperators.I2F, F, 0))
           .mul(TO_UNIT)
-          .intoArray(target, from + 4 * i);
+          .intoArray(target, at);
+      IntVector more = second.reinterpretAsInts().lanewise(VectorOperators.LSHR, 8);
+      ((FloatVector) more.convertShape(VectorOperators.I2F, F, 0))
+          .mul(TO_UNIT)
+          .intoArray(target, at + STEP);
     }
-  }
-
-  private static long[] alternating(long even, long odd) {
-    long[] lanes = new long[L.length()];
-    for (int i = 0; i < lanes.length; i++) {
-      lanes[i] = (i & 1) == 0 ? even : odd;
-    }
-    return lanes;
+    rest.uniforms(key, stream, counter + whole, target, from + 4 * whole, counters - whole);
   }
 
   private static LongVector vector(LongUnaryOperator value) {
@@ -842,5 +841,267 @@ final class VectorLoops implements Loops {
     sumXy.intoArray(xy, lane);
     sumXx.intoArray(xx, lane);
     sumYy.intoArray(yy, lane);
+  }
+
+  @Override
+  public void keepBetween(
+      float[] x, int low, int high, float factor, float[] out, int from, int to) {
+    int i = from;
+    for (; i <= to - STEP; i += STEP) {
+      FloatVector value = FloatVector.fromArray(F, x, i);
+      IntVector magnitude = value.reinterpretAsInts().and(MAGNITUDE);
+      IntVector small = magnitude.sub(low).lanewise(VectorOperators.ASHR, 31);
+      IntVector notLarge = magnitude.sub(high).lanewise(VectorOperators.ASHR, 31);
+      value
+          .mul(factor)
+          .reinterpretAsInts()
+          .and(notLarge)
+          .and(small.not())
+          .reinterpretAsFloats()
+          .intoArray(out, i);
+    }
+    rest.keepBetween(x, low, high, factor, out, i, to);
+  }
+
+  @Override
+  public void keepRanked(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector probability = FloatVector.fromArray(F, ranks, i).mul(slope).add(low);
+      IntVector kept =
+          FloatVector.fromArray(F, uniforms, i)
+              .sub(probability)
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.ASHR, 31);
+      FloatVector.fromArray(F, x, i)
+          .mul(factor)
+          .reinterpretAsInts()
+          .and(kept)
+          .reinterpretAsFloats()
+          .intoArray(out, i);
+    }
+    ScalarLoops.keepRanked(x, uniforms, ranks, low, slope, factor, out, end, length);
+  }
+
+  @Override
+  public void keepRankedRescaled(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector probability = FloatVector.fromArray(F, ranks, i).mul(slope).add(low);
+      IntVector kept =
+          FloatVector.fromArray(F, uniforms, i)
+              .sub(probability)
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.ASHR, 31);
+      FloatVector.fromArray(F, x, i)
+          .mul(factor)
+          .div(probability)
+          .reinterpretAsInts()
+          .and(kept)
+          .reinterpretAsFloats()
+          .intoArray(out, i);
+    }
+    ScalarLoops.keepRankedRescaled(x, uniforms, ranks, low, slope, factor, out, end, length);
+  }
+
+  @Override
+  public int countAbove(float[] x, int bits, int length) {
+    int end = F.loopBound(length);
+    IntVector limit = IntVector.broadcast(I, bits);
+    IntVector counts = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector magnitude = FloatVector.fromArray(F, x, i).reinterpretAsInts().and(MAGNITUDE);
+      counts = limit.sub(magnitude).lanewise(VectorOperators.LSHR, 31).add(counts);
+    }
+    return counts.reduceLanes(VectorOperators.ADD) + ScalarLoops.countAbove(x, bits, end, length);
+  }
+
+  // Most vectors hold nothing that lies between; of the others, element after element is looked at.
+
+  @Override
+  public long collectBetween(float[] x, int low, int high, int[] out, int length) {
+    int end = F.loopBound(length);
+    IntVector lower = IntVector.broadcast(I, low);
+    IntVector below = IntVector.zero(I);
+    int count = 0;
+    for (int i = 0; i < end; i += STEP) {
+      IntVector magnitude = FloatVector.fromArray(F, x, i).reinterpretAsInts().and(MAGNITUDE);
+      IntVector underHigh = magnitude.sub(high).lanewise(VectorOperators.LSHR, 31);
+      below = underHigh.add(below);
+      IntVector between = lower.sub(magnitude).lanewise(VectorOperators.LSHR, 31).and(underHigh);
+      if (between.compare(VectorOperators.NE, 0).anyTrue()) {
+        count = ScalarLoops.collectBetween(x, low, high, out, count, i, i + STEP);
+      }
+    }
+    count = ScalarLoops.collectBetween(x, low, high, out, count, end, length);
+    int fromHigh =
+        end
+            - below.reduceLanes(VectorOperators.ADD)
+            + ScalarLoops.countAbove(x, high - 1, end, length);
+    return (long) fromHigh << 32 | count;
+  }
+
+  @Override
+  public boolean subtractBf16(byte[] packed, float[] y, float[] out, int length) {
+    int end = F.loopBound(length);
+    IntVector flags = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector difference =
+          ByteVector.fromArray(B_HALF, packed, 2 * i)
+              .reinterpretAsShorts()
+              .convertShape(VectorOperators.S2I, I, 0)
+              .reinterpretAsInts()
+              .lanewise(VectorOperators.LSHL, 16)
+              .reinterpretAsFloats()
+              .sub(FloatVector.fromArray(F, y, i));
+      difference.intoArray(out, i);
+      flags = difference.reinterpretAsInts().and(MAGNITUDE).add(TO_SIGN).or(flags);
+    }
+    boolean finite = ScalarLoops.subtractBf16(packed, y, out, end, length);
+    return finite & flags.reduceLanes(VectorOperators.OR) >= 0;
+  }
+
+  @Override
+  public void electTwo(
+      float[] v0, float[] v1, float[] base, float lambda, float[] out, int length) {
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector first = FloatVector.fromArray(F, v0, i);
+      FloatVector second = FloatVector.fromArray(F, v1, i);
+      IntVector bits0 = first.reinterpretAsInts();
+      IntVector bits1 = second.reinterpretAsInts();
+      IntVector votes = first.add(0f).add(second).reinterpretAsInts();
+      IntVector agreed0 =
+          votes.lanewise(VectorOperators.XOR, bits0).lanewise(VectorOperators.ASHR, 31).not();
+      IntVector agreed1 =
+          votes.lanewise(VectorOperators.XOR, bits1).lanewise(VectorOperators.ASHR, 31).not();
+      FloatVector sum =
+          bits0
+              .and(agreed0)
+              .reinterpretAsFloats()
+              .add(0f)
+              .add(bits1.and(agreed1).reinterpretAsFloats());
+      FloatVector.fromArray(F, base, i).add(sum.mul(lambda)).intoArray(out, i);
+    }
+    ScalarLoops.electTwo(v0, v1, base, lambda, out, end, length);
+  }
+
+  @Override
+  public void electTwo(
+      float[] v0,
+      float weight0,
+      float[] v1,
+      float weight1,
+      float[] base,
+      float lambda,
+      float[] out,
+      int length) {
+    int weightBits0 = Float.floatToRawIntBits(weight0);
+    int weightBits1 = Float.floatToRawIntBits(weight1);
+    FloatVector one = FloatVector.broadcast(F, 1f);
+    int end = F.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      FloatVector first = FloatVector.fromArray(F, v0, i);
+      FloatVector second = FloatVector.fromArray(F, v1, i);
+      IntVector bits0 = first.reinterpretAsInts();
+      IntVector bits1 = second.reinterpretAsInts();
+      IntVector votes = first.add(0f).add(second).reinterpretAsInts();
+      IntVector agreed0 =
+          votes.lanewise(VectorOperators.XOR, bits0).lanewise(VectorOperators.ASHR, 31).not();
+      IntVector agreed1 =
+          votes.lanewise(VectorOperators.XOR, bits1).lanewise(VectorOperators.ASHR, 31).not();
+      FloatVector sum =
+          bits0
+              .and(agreed0)
+              .reinterpretAsFloats()
+              .add(0f)
+              .add(bits1.and(agreed1).reinterpretAsFloats());
+      IntVector counted0 =
+          bits0.and(MAGNITUDE).neg().lanewise(VectorOperators.ASHR, 31).and(agreed0);
+      IntVector counted1 =
+          bits1.and(MAGNITUDE).neg().lanewise(VectorOperators.ASHR, 31).and(agreed1);
+      FloatVector divisor =
+          counted0
+              .and(weightBits0)
+              .reinterpretAsFloats()
+              .add(counted1.and(weightBits1).reinterpretAsFloats());
+      FloatVector safe = divisor.blend(one, divisor.compare(VectorOperators.EQ, 0f));
+      FloatVector change = sum.div(safe).mul(lambda);
+      FloatVector.fromArray(F, base, i).add(change).intoArray(out, i);
+    }
+    ScalarLoops.electTwo(v0, weight0, v1, weight1, base, lambda, out, end, length);
+  }
+
+  @Override
+  public void moveInverted(int[] keys, float[] places, int length) {
+    int reach = TaskVectorKernels.REACH;
+    int end = I.loopBound(length);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector key = IntVector.fromArray(I, keys, reach + i);
+      IntVector move = IntVector.zero(I);
+      for (int d = 1; d <= TaskVectorKernels.REACH; d++) {
+        IntVector before = IntVector.fromArray(I, keys, reach + i - d);
+        IntVector after = IntVector.fromArray(I, keys, reach + i + d);
+        move = key.sub(before).lanewise(VectorOperators.ASHR, 31).add(move);
+        move = after.sub(key).lanewise(VectorOperators.LSHR, 31).add(move);
+      }
+      ((FloatVector) INDEX.add(i).add(move).convertShape(VectorOperators.I2F, F, 0))
+          .intoArray(places, i);
+    }
+    ScalarLoops.moveInverted(keys, places, end, length);
+  }
+
+  @Override
+  public int largestMagnitude(float[] x, int from, int length) {
+    int end = F.loopBound(length);
+    IntVector largest = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector magnitude =
+          FloatVector.fromArray(F, x, from + i).reinterpretAsInts().and(MAGNITUDE);
+      largest = magnitude.max(largest);
+    }
+    return Math.max(
+        largest.reduceLanes(VectorOperators.MAX),
+        rest.largestMagnitude(x, from + end, length - end));
+  }
+
+  @Override
+  public boolean toBuckets(
+      float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
+    int end = F.loopBound(length);
+    int apart = (1 << shift) - 1;
+    IntVector together = IntVector.zero(I);
+    for (int i = 0; i < end; i += STEP) {
+      IntVector magnitude =
+          FloatVector.fromArray(F, x, from + i).reinterpretAsInts().and(MAGNITUDE);
+      magnitude.intoArray(bits, i);
+      IntVector small = magnitude.sub(low).lanewise(VectorOperators.ASHR, 31);
+      together = small.or(apart).and(magnitude).or(together);
+      IntVector nonzero = magnitude.neg().lanewise(VectorOperators.LSHR, 31);
+      magnitude
+          .max(low)
+          .sub(low)
+          .lanewise(VectorOperators.ASHR, shift)
+          .add(nonzero)
+          .intoArray(buckets, i);
+    }
+    boolean others = ScalarLoops.toBuckets(x, from, low, shift, bits, buckets, end, length);
+    return others & together.reduceLanes(VectorOperators.OR) == 0;
   }
 }

@@ -117,4 +117,64 @@ interface Loops {
   /** As {@link #addProductsBf16}, of the differences to a base. */
   void addDeltaProductsBf16(
       double[] xy, double[] xx, double[] yy, byte[] base, byte[] x, byte[] y, int length);
+
+  /** See {@link TaskVectorKernels#keepBetween}. */
+  void keepBetween(float[] x, int low, int high, float factor, float[] out, int from, int to);
+
+  /** See {@link TaskVectorKernels#keepRanked}. */
+  void keepRanked(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length);
+
+  /** See {@link TaskVectorKernels#keepRankedRescaled}. */
+  void keepRankedRescaled(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length);
+
+  /** See {@link TaskVectorKernels#countAbove}. */
+  int countAbove(float[] x, int bits, int length);
+
+  /** See {@link TaskVectorKernels#collectBetween}. */
+  long collectBetween(float[] x, int low, int high, int[] out, int length);
+
+  /** See {@link TaskVectorKernels#subtractBf16}. */
+  boolean subtractBf16(byte[] packed, float[] y, float[] out, int length);
+
+  /** See {@link TaskVectorKernels#electTwo(float[], float[], float[], float, float[], int)}. */
+  void electTwo(float[] v0, float[] v1, float[] base, float lambda, float[] out, int length);
+
+  /**
+   * See {@link TaskVectorKernels#electTwo(float[], float, float[], float, float[], float, float[],
+   * int)}.
+   */
+  void electTwo(
+      float[] v0,
+      float weight0,
+      float[] v1,
+      float weight1,
+      float[] base,
+      float lambda,
+      float[] out,
+      int length);
+
+  /** See {@link TaskVectorKernels#moveInverted}. */
+  void moveInverted(int[] keys, float[] places, int length);
+
+  /** See {@link TaskVectorKernels#largestMagnitude}. */
+  int largestMagnitude(float[] x, int from, int length);
+
+  /** See {@link TaskVectorKernels#toBuckets}. */
+  boolean toBuckets(float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length);
 }

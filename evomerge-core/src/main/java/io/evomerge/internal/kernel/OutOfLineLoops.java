@@ -45,6 +45,17 @@ final class OutOfLineLoops implements Loops {
   private final MethodHandle packBf16;
   private final MethodHandle addProductsBf16;
   private final MethodHandle addDeltaProductsBf16;
+  private final MethodHandle keepBetween;
+  private final MethodHandle keepRanked;
+  private final MethodHandle keepRankedRescaled;
+  private final MethodHandle countAbove;
+  private final MethodHandle collectBetween;
+  private final MethodHandle subtractBf16;
+  private final MethodHandle electTwo;
+  private final MethodHandle electTwo2;
+  private final MethodHandle moveInverted;
+  private final MethodHandle largestMagnitude;
+  private final MethodHandle toBuckets;
 
   OutOfLineLoops(Loops target) {
     allFinite = bind(target, "allFinite", boolean.class, float[].class, int.class);
@@ -288,6 +299,103 @@ final class OutOfLineLoops implements Loops {
             byte[].class,
             byte[].class,
             byte[].class,
+            int.class);
+    keepBetween =
+        bind(
+            target,
+            "keepBetween",
+            void.class,
+            float[].class,
+            int.class,
+            int.class,
+            float.class,
+            float[].class,
+            int.class,
+            int.class);
+    keepRanked =
+        bind(
+            target,
+            "keepRanked",
+            void.class,
+            float[].class,
+            float[].class,
+            float[].class,
+            float.class,
+            float.class,
+            float.class,
+            float[].class,
+            int.class);
+    keepRankedRescaled =
+        bind(
+            target,
+            "keepRankedRescaled",
+            void.class,
+            float[].class,
+            float[].class,
+            float[].class,
+            float.class,
+            float.class,
+            float.class,
+            float[].class,
+            int.class);
+    countAbove = bind(target, "countAbove", int.class, float[].class, int.class, int.class);
+    collectBetween =
+        bind(
+            target,
+            "collectBetween",
+            long.class,
+            float[].class,
+            int.class,
+            int.class,
+            int[].class,
+            int.class);
+    subtractBf16 =
+        bind(
+            target,
+            "subtractBf16",
+            boolean.class,
+            byte[].class,
+            float[].class,
+            float[].class,
+            int.class);
+    electTwo =
+        bind(
+            target,
+            "electTwo",
+            void.class,
+            float[].class,
+            float[].class,
+            float[].class,
+            float.class,
+            float[].class,
+            int.class);
+    electTwo2 =
+        bind(
+            target,
+            "electTwo",
+            void.class,
+            float[].class,
+            float.class,
+            float[].class,
+            float.class,
+            float[].class,
+            float.class,
+            float[].class,
+            int.class);
+    moveInverted = bind(target, "moveInverted", void.class, int[].class, float[].class, int.class);
+    largestMagnitude =
+        bind(target, "largestMagnitude", int.class, float[].class, int.class, int.class);
+    toBuckets =
+        bind(
+            target,
+            "toBuckets",
+            boolean.class,
+            float[].class,
+            int.class,
+            int.class,
+            int.class,
+            int[].class,
+            int[].class,
             int.class);
   }
 
@@ -542,10 +650,37 @@ final class OutOfLineLoops implements Loops {
   }
 
   @Override
+  public void keepBetween(
+      float[] x, int low, int high, float factor, float[] out, int from, int to) {
+    try {
+      keepBetween.invokeExact(x, low, high, factor, out, from, to);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
   public void sumOfTwoDeltasBf16(
       byte[] base, float factor0, byte[] x0, float factor1, byte[] x1, float[] out, int length) {
     try {
       sumOfTwoDeltasBf16.invokeExact(base, factor0, x0, factor1, x1, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void keepRanked(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length) {
+    try {
+      keepRanked.invokeExact(x, uniforms, ranks, low, slope, factor, out, length);
     } catch (Throwable e) {
       throw unchecked(e);
     }
@@ -561,9 +696,35 @@ final class OutOfLineLoops implements Loops {
   }
 
   @Override
+  public void keepRankedRescaled(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length) {
+    try {
+      keepRankedRescaled.invokeExact(x, uniforms, ranks, low, slope, factor, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
   public void addScaledDeltaBf16(float factor, byte[] base, byte[] x, float[] sum, int length) {
     try {
       addScaledDeltaBf16.invokeExact(factor, base, x, sum, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public int countAbove(float[] x, int bits, int length) {
+    try {
+      return (int) countAbove.invokeExact(x, bits, length);
     } catch (Throwable e) {
       throw unchecked(e);
     }
@@ -580,9 +741,27 @@ final class OutOfLineLoops implements Loops {
   }
 
   @Override
+  public long collectBetween(float[] x, int low, int high, int[] out, int length) {
+    try {
+      return (long) collectBetween.invokeExact(x, low, high, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
   public boolean packBf16(float[] x, byte[] out, int to, int length) {
     try {
       return (boolean) packBf16.invokeExact(x, out, to, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public boolean subtractBf16(byte[] packed, float[] y, float[] out, int length) {
+    try {
+      return (boolean) subtractBf16.invokeExact(packed, y, out, length);
     } catch (Throwable e) {
       throw unchecked(e);
     }
@@ -599,10 +778,65 @@ final class OutOfLineLoops implements Loops {
   }
 
   @Override
+  public void electTwo(
+      float[] v0, float[] v1, float[] base, float lambda, float[] out, int length) {
+    try {
+      electTwo.invokeExact(v0, v1, base, lambda, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
   public void addDeltaProductsBf16(
       double[] xy, double[] xx, double[] yy, byte[] base, byte[] x, byte[] y, int length) {
     try {
       addDeltaProductsBf16.invokeExact(xy, xx, yy, base, x, y, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void electTwo(
+      float[] v0,
+      float weight0,
+      float[] v1,
+      float weight1,
+      float[] base,
+      float lambda,
+      float[] out,
+      int length) {
+    try {
+      electTwo2.invokeExact(v0, weight0, v1, weight1, base, lambda, out, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public void moveInverted(int[] keys, float[] places, int length) {
+    try {
+      moveInverted.invokeExact(keys, places, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public int largestMagnitude(float[] x, int from, int length) {
+    try {
+      return (int) largestMagnitude.invokeExact(x, from, length);
+    } catch (Throwable e) {
+      throw unchecked(e);
+    }
+  }
+
+  @Override
+  public boolean toBuckets(
+      float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
+    try {
+      return (boolean) toBuckets.invokeExact(x, from, low, shift, bits, buckets, length);
     } catch (Throwable e) {
       throw unchecked(e);
     }

@@ -3,10 +3,13 @@ package io.evomerge.internal.kernel;
 import java.util.Arrays;
 
 /**
- * Ranks the elements of a row by magnitude: a radix sort by the bits that tell almost all elements
- * apart, then an insertion sort of what is nearly sorted. Not safe for concurrent use.
+ * Ranks the elements of a row by magnitude: puts them into about as many buckets as elements, then
+ * counts for each the neighbours that it must pass. Not safe for concurrent use.
  *
- * <p>Buckets with a sort each cost twice as much: their sizes cannot be predicted.
+ * <p>A sort of each bucket takes twice as long: their sizes cannot be predicted. Only buckets of
+ * many different magnitudes are sorted. Where a task vector has few different magnitudes, as
+ * between models of 16 bits, a bucket has many elements of one, and if all have, there is nothing
+ * to sort.
  */
 public final class RowRanks {
 
@@ -15,20 +18,21 @@ public final class RowRanks {
   /** Magnitudes down to 2^-8 of the largest are told apart: 3 bits of exponent, 23 of fraction. */
   private static final int BITS = 26;
 
-  private static final int MOST_UPPER_BITS = 12;
-  private static final int MOST_LOWER_BITS = 11;
+  private static final int LEAST_BUCKET_BITS = 4;
+  private static final int MOST_BUCKET_BITS = 16;
 
-  /** Moves per element after which an insertion sort gives up. */
-  private static final long MOST_MOVES = 16;
+  /** Up to so many elements, whatever must pass another is within reach. */
+  private static final int SMALL = TaskVectorKernels.REACH + 1;
 
   private final int length;
-  private final int upperShift;
-  private final int lowerShift;
-  private final int[] upperStarts;
-  private final int[] lowerStarts;
+  private final int shift;
+  private final int[] ends;
   private final int[] bits;
-  private final long[] halfSorted;
-  private final long[] keys;
+  private final int[] places;
+  private final int[] keys;
+  private final float[] ranksByPlace;
+  private final int[] large;
+  private long[] sorted = {};
 
   /**
    * Creates working memory.
@@ -37,17 +41,17 @@ public final class RowRanks {
    */
   public RowRanks(int length) {
     this.length = length;
-    int log = Math.max(1, 32 - Integer.numberOfLeadingZeros(Math.max(1, length - 1)));
-    int upperBits = Math.min(MOST_UPPER_BITS, log);
-    int lowerBits = Math.min(MOST_LOWER_BITS, log);
-    this.upperShift = BITS - upperBits;
-    this.lowerShift = upperShift - lowerBits;
+    int log = 32 - Integer.numberOfLeadingZeros(Math.max(1, length - 1));
+    int bucketBits = Math.max(LEAST_BUCKET_BITS, Math.min(MOST_BUCKET_BITS, log));
+    this.shift = BITS - bucketBits;
     // One more for zeros, of which there may be very many.
-    this.upperStarts = new int[(1 << upperBits) + 1];
-    this.lowerStarts = new int[1 << lowerBits];
+    this.ends = new int[(1 << bucketBits) + 1];
     this.bits = new int[length];
-    this.halfSorted = new long[length];
-    this.keys = new long[length];
+    this.places = new int[length];
+    this.keys = new int[length + 2 * TaskVectorKernels.REACH];
+    Arrays.fill(keys, length + TaskVectorKernels.REACH, keys.length, MAGNITUDE);
+    this.ranksByPlace = new float[length];
+    this.large = new int[length / SMALL + 1];
   }
 
   /**
@@ -58,68 +62,70 @@ public final class RowRanks {
    * @param ranks takes the ranks
    */
   public void rank(float[] x, int from, float[] ranks) {
-    int largest = 0;
-    for (int i = 0; i < length; i++) {
-      int magnitude = Float.floatToRawIntBits(x[from + i]) & MAGNITUDE;
-      bits[i] = magnitude;
-      largest = Math.max(largest, magnitude);
-    }
+    int largest = TaskVectorKernels.largestMagnitude(x, from, length);
     int low = Math.max(0, largest - (1 << BITS) + 1);
-    Arrays.fill(upperStarts, 0);
-    Arrays.fill(lowerStarts, 0);
+    boolean ranked = TaskVectorKernels.toBuckets(x, from, low, shift, bits, places, length);
+    Arrays.fill(ends, 0);
     for (int i = 0; i < length; i++) {
-      upperStarts[upper(bits[i], low)]++;
-      lowerStarts[lower(bits[i], low)]++;
+      ends[places[i]]++;
     }
-    toStarts(upperStarts);
-    toStarts(lowerStarts);
-    for (int i = 0; i < length; i++) {
-      halfSorted[lowerStarts[lower(bits[i], low)]++] = (long) bits[i] << 32 | i;
-    }
-    for (int i = 0; i < length; i++) {
-      long key = halfSorted[i];
-      keys[upperStarts[upper((int) (key >>> 32), low)]++] = key;
-    }
-    finish();
-    for (int rank = 0; rank < length; rank++) {
-      ranks[from + (int) keys[rank]] = rank;
-    }
-  }
-
-  private int upper(int magnitude, int low) {
-    return (Math.max(magnitude, low) - low >> upperShift) + (-magnitude >>> 31);
-  }
-
-  private int lower(int magnitude, int low) {
-    return Math.max(magnitude, low) - low >> lowerShift & lowerStarts.length - 1;
-  }
-
-  private static void toStarts(int[] counts) {
-    int sum = 0;
-    for (int i = 0; i < counts.length; i++) {
-      int count = counts[i];
-      counts[i] = sum;
-      sum += count;
-    }
-  }
-
-  private void finish() {
-    long moves = MOST_MOVES * length;
-    for (int i = 1; i < length; i++) {
-      long key = keys[i];
-      if (keys[i - 1] > key) {
-        int j = i;
-        while (j > 0 && keys[j - 1] > key) {
-          keys[j] = keys[j - 1];
-          j--;
-        }
-        keys[j] = key;
-        moves -= i - j;
-        if (moves < 0) {
-          Arrays.sort(keys);
-          return;
-        }
+    int largeBuckets = toStarts();
+    if (ranked) {
+      for (int i = 0; i < length; i++) {
+        ranks[from + i] = ends[places[i]]++;
       }
+      return;
+    }
+    for (int i = 0; i < length; i++) {
+      int place = ends[places[i]]++;
+      keys[TaskVectorKernels.REACH + place] = bits[i];
+      places[i] = place;
+    }
+    TaskVectorKernels.moveInverted(keys, ranksByPlace, length);
+    for (int i = 0; i < largeBuckets; i++) {
+      int bucket = large[i];
+      sort(bucket == 0 ? 0 : ends[bucket - 1], ends[bucket]);
+    }
+    for (int i = 0; i < length; i++) {
+      ranks[from + i] = ranksByPlace[places[i]];
+    }
+  }
+
+  /** Turns sizes into starts, and returns how many buckets are large. */
+  private int toStarts() {
+    int sum = 0;
+    int found = 0;
+    for (int i = 0; i < ends.length; i++) {
+      int size = ends[i];
+      ends[i] = sum;
+      sum += size;
+      if (size > SMALL) {
+        large[found++] = i;
+      }
+    }
+    return found;
+  }
+
+  /** Ranks a bucket in which too many elements may have to pass each other. */
+  private void sort(int start, int end) {
+    int first = keys[TaskVectorKernels.REACH + start];
+    int differences = 0;
+    for (int place = start; place < end; place++) {
+      differences |= keys[TaskVectorKernels.REACH + place] ^ first;
+    }
+    if (differences == 0) {
+      return;
+    }
+    int size = end - start;
+    if (sorted.length < size) {
+      sorted = new long[size];
+    }
+    for (int i = 0; i < size; i++) {
+      sorted[i] = (long) keys[TaskVectorKernels.REACH + start + i] << 32 | start + i;
+    }
+    Arrays.sort(sorted, 0, size);
+    for (int i = 0; i < size; i++) {
+      ranksByPlace[(int) sorted[i]] = start + i;
     }
   }
 }

@@ -347,6 +347,240 @@ final class ScalarLoops implements Loops {
     return (word >>> 8) * TO_UNIT;
   }
 
+  @Override
+  public void keepBetween(
+      float[] x, int low, int high, float factor, float[] out, int from, int to) {
+    for (int i = from; i < to; i++) {
+      float value = x[i];
+      int magnitude = Float.floatToRawIntBits(value) & MAGNITUDE;
+      int kept = ~((magnitude - low) >> 31) & ((magnitude - high) >> 31);
+      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * value) & kept);
+    }
+  }
+
+  @Override
+  public void keepRanked(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length) {
+    keepRanked(x, uniforms, ranks, low, slope, factor, out, 0, length);
+  }
+
+  static void keepRanked(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int from,
+      int to) {
+    for (int i = from; i < to; i++) {
+      float probability = low + slope * ranks[i];
+      // The sign of a difference is exact, that of equal numbers positive.
+      int kept = Float.floatToRawIntBits(uniforms[i] - probability) >> 31;
+      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * x[i]) & kept);
+    }
+  }
+
+  @Override
+  public void keepRankedRescaled(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int length) {
+    keepRankedRescaled(x, uniforms, ranks, low, slope, factor, out, 0, length);
+  }
+
+  static void keepRankedRescaled(
+      float[] x,
+      float[] uniforms,
+      float[] ranks,
+      float low,
+      float slope,
+      float factor,
+      float[] out,
+      int from,
+      int to) {
+    for (int i = from; i < to; i++) {
+      float probability = low + slope * ranks[i];
+      int kept = Float.floatToRawIntBits(uniforms[i] - probability) >> 31;
+      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * x[i] / probability) & kept);
+    }
+  }
+
+  @Override
+  public int countAbove(float[] x, int bits, int length) {
+    return countAbove(x, bits, 0, length);
+  }
+
+  static int countAbove(float[] x, int bits, int from, int to) {
+    int count = 0;
+    for (int i = from; i < to; i++) {
+      count += (bits - (Float.floatToRawIntBits(x[i]) & MAGNITUDE)) >>> 31;
+    }
+    return count;
+  }
+
+  @Override
+  public long collectBetween(float[] x, int low, int high, int[] out, int length) {
+    int count = 0;
+    int below = 0;
+    for (int i = 0; i < length; i++) {
+      int magnitude = Float.floatToRawIntBits(x[i]) & MAGNITUDE;
+      int underHigh = (magnitude - high) >>> 31;
+      out[count] = magnitude;
+      below += underHigh;
+      count += underHigh & ((low - magnitude) >>> 31);
+    }
+    return (long) (length - below) << 32 | count;
+  }
+
+  /** Collects what lies between from index {@code count} on, and returns the index behind. */
+  static int collectBetween(float[] x, int low, int high, int[] out, int count, int from, int to) {
+    int end = count;
+    for (int i = from; i < to; i++) {
+      int magnitude = Float.floatToRawIntBits(x[i]) & MAGNITUDE;
+      out[end] = magnitude;
+      end += (magnitude - high) >>> 31 & (low - magnitude) >>> 31;
+    }
+    return end;
+  }
+
+  @Override
+  public boolean subtractBf16(byte[] packed, float[] y, float[] out, int length) {
+    return subtractBf16(packed, y, out, 0, length);
+  }
+
+  static boolean subtractBf16(byte[] packed, float[] y, float[] out, int from, int to) {
+    int flags = 0;
+    for (int i = from; i < to; i++) {
+      float difference = Float.intBitsToFloat((short) SHORTS.get(packed, 2 * i) << 16) - y[i];
+      flags |= (Float.floatToRawIntBits(difference) & MAGNITUDE) + TO_SIGN;
+      out[i] = difference;
+    }
+    return flags >= 0;
+  }
+
+  @Override
+  public void electTwo(
+      float[] v0, float[] v1, float[] base, float lambda, float[] out, int length) {
+    electTwo(v0, v1, base, lambda, out, 0, length);
+  }
+
+  static void electTwo(
+      float[] v0, float[] v1, float[] base, float lambda, float[] out, int from, int to) {
+    for (int i = from; i < to; i++) {
+      int bits0 = Float.floatToRawIntBits(v0[i]);
+      int bits1 = Float.floatToRawIntBits(v1[i]);
+      int votes = Float.floatToRawIntBits(0f + v0[i] + v1[i]);
+      float sum = 0f + Float.intBitsToFloat(bits0 & ~((bits0 ^ votes) >> 31));
+      sum += Float.intBitsToFloat(bits1 & ~((bits1 ^ votes) >> 31));
+      out[i] = base[i] + lambda * sum;
+    }
+  }
+
+  @Override
+  public void electTwo(
+      float[] v0,
+      float weight0,
+      float[] v1,
+      float weight1,
+      float[] base,
+      float lambda,
+      float[] out,
+      int length) {
+    electTwo(v0, weight0, v1, weight1, base, lambda, out, 0, length);
+  }
+
+  static void electTwo(
+      float[] v0,
+      float weight0,
+      float[] v1,
+      float weight1,
+      float[] base,
+      float lambda,
+      float[] out,
+      int from,
+      int to) {
+    int weightBits0 = Float.floatToRawIntBits(weight0);
+    int weightBits1 = Float.floatToRawIntBits(weight1);
+    for (int i = from; i < to; i++) {
+      int bits0 = Float.floatToRawIntBits(v0[i]);
+      int bits1 = Float.floatToRawIntBits(v1[i]);
+      int votes = Float.floatToRawIntBits(0f + v0[i] + v1[i]);
+      int agreed0 = ~((bits0 ^ votes) >> 31);
+      int agreed1 = ~((bits1 ^ votes) >> 31);
+      float sum = 0f + Float.intBitsToFloat(bits0 & agreed0);
+      sum += Float.intBitsToFloat(bits1 & agreed1);
+      int nonzero0 = -(bits0 & MAGNITUDE) >> 31;
+      int nonzero1 = -(bits1 & MAGNITUDE) >> 31;
+      float divisor =
+          Float.intBitsToFloat(weightBits0 & agreed0 & nonzero0)
+              + Float.intBitsToFloat(weightBits1 & agreed1 & nonzero1);
+      int divisorBits = Float.floatToRawIntBits(divisor);
+      int zero = ((divisorBits & MAGNITUDE) - 1) >> 31;
+      float safe = Float.intBitsToFloat((divisorBits & ~zero) | (ONE & zero));
+      out[i] = base[i] + lambda * (sum / safe);
+    }
+  }
+
+  @Override
+  public void moveInverted(int[] keys, float[] places, int length) {
+    moveInverted(keys, places, 0, length);
+  }
+
+  static void moveInverted(int[] keys, float[] places, int from, int to) {
+    int reach = TaskVectorKernels.REACH;
+    for (int i = from; i < to; i++) {
+      int key = keys[reach + i];
+      int place = i;
+      for (int d = 1; d <= reach; d++) {
+        place += (key - keys[reach + i - d]) >> 31;
+        place -= (keys[reach + i + d] - key) >> 31;
+      }
+      places[i] = place;
+    }
+  }
+
+  @Override
+  public int largestMagnitude(float[] x, int from, int length) {
+    int largest = 0;
+    for (int i = from; i < from + length; i++) {
+      largest = Math.max(largest, Float.floatToRawIntBits(x[i]) & MAGNITUDE);
+    }
+    return largest;
+  }
+
+  @Override
+  public boolean toBuckets(
+      float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
+    return toBuckets(x, from, low, shift, bits, buckets, 0, length);
+  }
+
+  static boolean toBuckets(
+      float[] x, int from, int low, int shift, int[] bits, int[] buckets, int begin, int end) {
+    int apart = (1 << shift) - 1;
+    int together = 0;
+    for (int i = begin; i < end; i++) {
+      int magnitude = Float.floatToRawIntBits(x[from + i]) & MAGNITUDE;
+      bits[i] = magnitude;
+      together |= magnitude & (apart | (magnitude - low) >> 31);
+      buckets[i] = (Math.max(magnitude, low) - low >> shift) + (-magnitude >>> 31);
+    }
+    return together == 0;
+  }
+
   /** Every binary16 value: 256 KiB, faster than arithmetic and made when first needed. */
   private static final class HalfTable {
     static final float[] VALUES = new float[1 << 16];

@@ -6,6 +6,9 @@ package io.evomerge.internal.kernel;
  */
 public final class TaskVectorKernels {
 
+  /** See {@link #moveInverted}. */
+  static final int REACH = 7;
+
   private static final int MAGNITUDE = 0x7FFFFFFF;
 
   private TaskVectorKernels() {}
@@ -23,12 +26,7 @@ public final class TaskVectorKernels {
    */
   public static void keepBetween(
       float[] x, int low, int high, float factor, float[] out, int from, int to) {
-    for (int i = from; i < to; i++) {
-      float value = x[i];
-      int magnitude = Float.floatToRawIntBits(value) & MAGNITUDE;
-      int kept = ~((magnitude - low) >> 31) & ((magnitude - high) >> 31);
-      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * value) & kept);
-    }
+    Kernels.LOOPS.keepBetween(x, low, high, factor, out, from, to);
   }
 
   /**
@@ -52,12 +50,7 @@ public final class TaskVectorKernels {
       float factor,
       float[] out,
       int length) {
-    for (int i = 0; i < length; i++) {
-      float probability = low + slope * ranks[i];
-      // The sign of a difference is exact, that of equal numbers positive.
-      int kept = Float.floatToRawIntBits(uniforms[i] - probability) >> 31;
-      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * x[i]) & kept);
-    }
+    Kernels.LOOPS.keepRanked(x, uniforms, ranks, low, slope, factor, out, length);
   }
 
   /**
@@ -81,11 +74,7 @@ public final class TaskVectorKernels {
       float factor,
       float[] out,
       int length) {
-    for (int i = 0; i < length; i++) {
-      float probability = low + slope * ranks[i];
-      int kept = Float.floatToRawIntBits(uniforms[i] - probability) >> 31;
-      out[i] = Float.intBitsToFloat(Float.floatToRawIntBits(factor * x[i] / probability) & kept);
-    }
+    Kernels.LOOPS.keepRankedRescaled(x, uniforms, ranks, low, slope, factor, out, length);
   }
 
   /**
@@ -96,11 +85,7 @@ public final class TaskVectorKernels {
    * @param length number of elements
    */
   public static int countAbove(float[] x, int bits, int length) {
-    int count = 0;
-    for (int i = 0; i < length; i++) {
-      count += (bits - (Float.floatToRawIntBits(x[i]) & MAGNITUDE)) >>> 31;
-    }
-    return count;
+    return Kernels.LOOPS.countAbove(x, bits, length);
   }
 
   /**
@@ -115,16 +100,7 @@ public final class TaskVectorKernels {
    * @return how many were collected, plus 2^32 times how many are not below the upper limit
    */
   public static long collectBetween(float[] x, int low, int high, int[] out, int length) {
-    int count = 0;
-    int below = 0;
-    for (int i = 0; i < length; i++) {
-      int magnitude = Float.floatToRawIntBits(x[i]) & MAGNITUDE;
-      int underHigh = (magnitude - high) >>> 31;
-      out[count] = magnitude;
-      below += underHigh;
-      count += underHigh & ((low - magnitude) >>> 31);
-    }
-    return (long) (length - below) << 32 | count;
+    return Kernels.LOOPS.collectBetween(x, low, high, out, length);
   }
 
   /**
@@ -173,5 +149,101 @@ public final class TaskVectorKernels {
       }
       i = end;
     }
+  }
+
+  /**
+   * {@code out = x - y}, where {@code x} is bfloat16, and tells whether every difference is finite.
+   *
+   * @param packed little-endian elements
+   * @param y subtracted
+   * @param out overwritten; may be {@code y}
+   * @param length number of elements
+   */
+  public static boolean subtractBf16(byte[] packed, float[] y, float[] out, int length) {
+    return Kernels.LOOPS.subtractBf16(packed, y, out, length);
+  }
+
+  /**
+   * Merges two weighted task vectors into the base: {@code out = base + lambda * sum} over those
+   * that have the sign of {@code v0 + v1}, 0 counting as positive. Has the bits of {@link
+   * Kernels#addElected(float[], float[], float[], int)} for one after the other.
+   *
+   * @param v0 first weighted task vector
+   * @param v1 second weighted task vector
+   * @param base the base model
+   * @param lambda of the sum
+   * @param out overwritten; may be any of the others
+   * @param length number of elements
+   */
+  public static void electTwo(
+      float[] v0, float[] v1, float[] base, float lambda, float[] out, int length) {
+    Kernels.LOOPS.electTwo(v0, v1, base, lambda, out, length);
+  }
+
+  /**
+   * As {@link #electTwo(float[], float[], float[], float, float[], int)}, dividing the sum by the
+   * weights of what was added and is not 0; by 1 where they sum to 0.
+   *
+   * @param v0 first weighted task vector
+   * @param weight0 its weight
+   * @param v1 second weighted task vector
+   * @param weight1 its weight
+   * @param base the base model
+   * @param lambda of the quotient
+   * @param out overwritten; may be any of the others
+   * @param length number of elements
+   */
+  public static void electTwo(
+      float[] v0,
+      float weight0,
+      float[] v1,
+      float weight1,
+      float[] base,
+      float lambda,
+      float[] out,
+      int length) {
+    Kernels.LOOPS.electTwo(v0, weight0, v1, weight1, base, lambda, out, length);
+  }
+
+  /**
+   * Finds the places that keys have in rising order, equal ones in the order they are in, where no
+   * key is more than {@link #REACH} places away from a key that it must pass.
+   *
+   * @param keys numbers from 0 from index {@link #REACH} on, with as many zeros before as numbers
+   *     {@code 2^31 - 1} behind
+   * @param places takes the place of each key
+   * @param length number of keys
+   */
+  static void moveInverted(int[] keys, float[] places, int length) {
+    Kernels.LOOPS.moveInverted(keys, places, length);
+  }
+
+  /**
+   * Returns the bits of the largest magnitude, 0 if there is none.
+   *
+   * @param x finite elements
+   * @param from first index
+   * @param length number of elements
+   */
+  static int largestMagnitude(float[] x, int from, int length) {
+    return Kernels.LOOPS.largestMagnitude(x, from, length);
+  }
+
+  /**
+   * Takes the bits of magnitudes, and numbers buckets by {@code bits - low >> shift}: what is
+   * smaller than {@code low} counts as that, and all but zeros by one more.
+   *
+   * @param x finite elements
+   * @param from their first index
+   * @param low bits at least 0
+   * @param shift of the bits
+   * @param bits takes the bits, from index 0
+   * @param buckets takes the numbers, from index 0
+   * @param length number of elements
+   * @return true only if elements of one bucket have the same magnitude
+   */
+  static boolean toBuckets(
+      float[] x, int from, int low, int shift, int[] bits, int[] buckets, int length) {
+    return Kernels.LOOPS.toBuckets(x, from, low, shift, bits, buckets, length);
   }
 }

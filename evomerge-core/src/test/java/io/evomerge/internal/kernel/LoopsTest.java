@@ -233,6 +233,150 @@ class LoopsTest {
   }
 
   @Test
+  void selectionsOfTaskVectorsHaveTheSameBits() {
+    compare(
+        (loops, in) -> {
+          int low = Float.floatToRawIntBits(Math.min(in.limit, in.u1()));
+          int high = Float.floatToRawIntBits(Math.max(in.limit, in.u1()));
+          loops.keepBetween(in.numbers, low, high, in.factor, in.z, in.from, in.length);
+          return in;
+        });
+    compare(
+        (loops, in) -> {
+          loops.keepRanked(in.x, in.u, in.numbers, in.limit, in.u1(), in.factor, in.z, in.length);
+          loops.keepRankedRescaled(
+              in.y, in.u, in.numbers, in.limit, in.u1(), in.factor, in.y, in.length);
+          return in;
+        });
+    compare(
+        (loops, in) -> {
+          int bits = Float.floatToRawIntBits(in.limit);
+          return List.of(
+              loops.countAbove(in.numbers, bits, in.length),
+              loops.countAbove(in.numbers, 0, in.length),
+              loops.countAbove(in.numbers, -1, in.length) == in.length);
+        });
+    for (int shift : new int[] {31, 22, 20, 10}) {
+      compare(
+          (loops, in) -> {
+            int low = Float.floatToRawIntBits(in.limit) - (in.from == 0 ? 1 << 29 : 0);
+            int[] out = new int[in.length];
+            long both =
+                loops.collectBetween(
+                    in.numbers,
+                    in.from == 1 ? -1 : low,
+                    (int) Math.min(Integer.MAX_VALUE, low + (1L << shift)),
+                    out,
+                    in.length);
+            return both + Arrays.toString(Arrays.copyOf(out, (int) both));
+          });
+    }
+  }
+
+  @Test
+  void electionsOfTwoHaveTheBitsOfOneAfterTheOther() {
+    for (boolean special : new boolean[] {false, true}) {
+      compare(
+          (loops, in) -> {
+            float[] v = special ? in.x : in.numbers;
+            loops.electTwo(v, in.y, in.u, in.limit, in.z, in.length);
+            return in;
+          });
+      compare(
+          (loops, in) -> {
+            float[] v = special ? in.x : in.numbers;
+            float other = in.from == 0 ? -in.factor : in.u1();
+            loops.electTwo(v, in.factor, in.z, other, in.u, in.limit, in.z, in.length);
+            return in;
+          });
+    }
+    compare(
+        (loops, in) -> {
+          float[] weights = new float[in.length];
+          float[] sum = new float[in.length];
+          float[] votes = new float[in.length];
+          float[] out = new float[in.length];
+          if (loops == vector) {
+            loops.electTwo(in.numbers, in.z, in.u, in.limit, in.x, in.length);
+            loops.electTwo(in.numbers, in.factor, in.z, 1f, in.u, in.limit, in.y, in.length);
+            return in;
+          }
+          loops.addScaled(1f, in.numbers, votes, in.length);
+          loops.addScaled(1f, in.z, votes, in.length);
+          loops.addElected(in.numbers, votes, sum, in.length);
+          loops.addElected(in.z, votes, sum, in.length);
+          loops.finish(in.u, sum, 1f, in.limit, in.x, in.length);
+          Arrays.fill(sum, 0f);
+          loops.addElected(in.numbers, votes, sum, in.factor, weights, in.length);
+          loops.addElected(in.z, votes, sum, 1f, weights, in.length);
+          loops.finish(in.u, sum, weights, in.limit, in.y, in.length);
+          return in;
+        });
+  }
+
+  @Test
+  void packedElementsAreSubtractedFromWithTheSameBits() {
+    compare(
+        (loops, in) -> {
+          byte[] packed = new byte[2 * in.length];
+          ByteBuffer bytes = ByteBuffer.wrap(packed).order(ByteOrder.LITTLE_ENDIAN);
+          float[] values = in.key % 2 == 0 ? in.x : in.numbers;
+          for (int i = 0; i < in.length; i++) {
+            bytes.putShort(2 * i, ScalarLoops.bf16(values[i]));
+          }
+          in.flag = loops.subtractBf16(packed, in.u, in.z, in.length);
+          return in;
+        });
+  }
+
+  @Test
+  void keysMoveToTheirPlaces() {
+    int reach = TaskVectorKernels.REACH;
+    compare(
+        (loops, in) -> {
+          int[] keys = new int[in.length + 2 * reach];
+          Arrays.fill(keys, in.length + reach, keys.length, Integer.MAX_VALUE);
+          for (int i = 0; i < in.length; i++) {
+            keys[reach + i] = i / (reach + 1) * 1000 + (int) (7 * in.u[i]);
+          }
+          float[] places = new float[in.length];
+          loops.moveInverted(keys, places, in.length);
+          int[] sorted = new int[in.length];
+          for (int i = 0; i < in.length; i++) {
+            sorted[(int) places[i]] = keys[reach + i];
+          }
+          int[] expected = Arrays.copyOfRange(keys, reach, reach + in.length);
+          Arrays.sort(expected);
+          assertThat(sorted).isEqualTo(expected);
+          return Arrays.toString(places);
+        });
+  }
+
+  @Test
+  void magnitudesAreBucketedAlike() {
+    compare((loops, in) -> loops.largestMagnitude(in.numbers, in.from, in.length - in.from));
+    compare(
+        (loops, in) -> {
+          int[] bits = new int[in.length];
+          int[] buckets = new int[in.length];
+          int low = Math.max(0, Float.floatToRawIntBits(in.limit) - (in.from << 20));
+          int shift = 10 + in.from % 10;
+          float[] rounded = new float[in.length];
+          loops.roundBf16(in.numbers, 0, rounded, in.length);
+          boolean apart =
+              loops.toBuckets(
+                  in.key % 2 == 0 ? in.numbers : rounded,
+                  in.from,
+                  low,
+                  shift,
+                  bits,
+                  buckets,
+                  in.length - in.from);
+          return apart + Arrays.toString(bits) + Arrays.toString(buckets);
+        });
+  }
+
+  @Test
   void conversionsHaveTheSameBits() {
     compare(
         (loops, in) -> {
@@ -423,6 +567,11 @@ class LoopsTest {
             };
       }
       return values;
+    }
+
+    /** One of the uniform numbers. */
+    float u1() {
+      return length == 0 ? 0.5f : u[length / 2];
     }
 
     /** All numbers as bits, any NaN as one; elements of 16 bits as they are. */
