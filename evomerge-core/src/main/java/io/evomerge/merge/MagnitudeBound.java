@@ -46,8 +46,8 @@ record MagnitudeBound(int before, int after, long split) {
   /** Half the width of the bracket, in standard deviations of an independent sample. */
   private static final double MARGIN = 6;
 
-  /** A magnitude is common if its share of a bracket's sample is at least 1 of so many. */
-  private static final int COMMON = 4;
+  /** Two magnitudes are common if their share of a sample is above 1 of so many. */
+  private static final int COMMON = 64;
 
   private static final long LEAST_COLLECTED = 1 << 16;
   private static final long MOST_COLLECTED = 1 << 23;
@@ -360,11 +360,9 @@ record MagnitudeBound(int before, int after, long split) {
       int end = (int) Math.min(sample.length, Math.floor(sample.length - position + margin) + 1);
       int low = first == 0 ? 0 : sample[first];
       int high = end == sample.length ? MAGNITUDE - 1 : sample[end - 1];
-      int atEnds = 0;
-      for (int i = first; i < end; i++) {
-        atEnds += sample[i] == low || sample[i] == high ? 1 : 0;
-      }
-      boolean closed = COMMON * atEnds > end - first;
+      // A magnitude at an end may be far more common outside the bracket than in it.
+      long atEnds = Arrays.stream(sample).filter(bits -> bits == low || bits == high).count();
+      boolean closed = COMMON * atEnds > sample.length;
       return new Bracket(
           query,
           closed ? low : low - 1,

@@ -13,6 +13,14 @@ import java.lang.invoke.MethodType;
  */
 final class OutOfLineLoops implements Loops {
 
+  /**
+   * Below this, there is little to gain, and much to lose: a loop on vectors that is mostly called
+   * for so few elements that it has nothing to do may be compiled for that alone.
+   */
+  private static final int SHORT = 64;
+
+  private final Loops plain = new ScalarLoops();
+
   private final MethodHandle allFinite;
   private final MethodHandle subtract;
   private final MethodHandle subtractFinite;
@@ -418,6 +426,9 @@ final class OutOfLineLoops implements Loops {
 
   @Override
   public boolean allFinite(float[] x, int length) {
+    if (length < SHORT) {
+      return plain.allFinite(x, length);
+    }
     try {
       return (boolean) allFinite.invokeExact(x, length);
     } catch (Throwable e) {
@@ -427,6 +438,10 @@ final class OutOfLineLoops implements Loops {
 
   @Override
   public void subtract(float[] x, float[] y, int length) {
+    if (length < SHORT) {
+      plain.subtract(x, y, length);
+      return;
+    }
     try {
       subtract.invokeExact(x, y, length);
     } catch (Throwable e) {
@@ -549,6 +564,10 @@ final class OutOfLineLoops implements Loops {
 
   @Override
   public void widenBf16(float[] packed, int from, float[] target, int to, int pairs) {
+    if (pairs < SHORT) {
+      plain.widenBf16(packed, from, target, to, pairs);
+      return;
+    }
     try {
       widenBf16.invokeExact(packed, from, target, to, pairs);
     } catch (Throwable e) {
@@ -558,6 +577,10 @@ final class OutOfLineLoops implements Loops {
 
   @Override
   public void widenF16(float[] packed, int from, float[] target, int to, int pairs) {
+    if (pairs < SHORT) {
+      plain.widenF16(packed, from, target, to, pairs);
+      return;
+    }
     try {
       widenF16.invokeExact(packed, from, target, to, pairs);
     } catch (Throwable e) {
