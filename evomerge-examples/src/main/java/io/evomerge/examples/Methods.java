@@ -10,7 +10,6 @@ import io.evomerge.genome.ParameterSpec;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperator.BaseModel;
 import io.evomerge.merge.MergeOperators;
-import io.evomerge.onnx.language.EvaluationReport;
 import io.evomerge.onnx.language.TextEvaluator;
 import io.evomerge.onnx.language.TextTask;
 import io.evomerge.onnx.language.Tokenizer;
@@ -25,7 +24,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -43,13 +41,15 @@ import picocli.CommandLine.Spec;
       "Merges the models of the quickstart by every method, with one weight for all sources and the"
           + " methods' own defaults, and measures the results on Japanese word problems.",
       "Regression mean also gets what the models' layers are fed by the 'train' prompts.",
-      "The weight is chosen among 0.3, 0.5, 0.7 and 1 by the log-likelihood of the 'train' answers."
+      "The weight is chosen among 0.3, 0.5, 0.7 and 1, the density, where there is one, among 0.2,"
+          + " 0.5, 0.8 and 1, by the log-likelihood of the 'train' answers."
     },
     mixinStandardHelpOptions = true)
 final class Methods implements Callable<Integer> {
 
   private static final List<String> SOURCES = List.of("math-en", "ja", "math-en-2");
   private static final double[] WEIGHTS = {0.3, 0.5, 0.7, 1};
+  private static final double[] DENSITIES = {0.2, 0.5, 0.8, 1};
 
   /** The one that needs more than models: what their layers are fed. */
   private static final String WITH_STATISTICS = "regmean";
@@ -177,28 +177,46 @@ final class Methods implements Callable<Integer> {
         start.parameter(parameter.name(), parameter.searchStart());
       }
     }
-    boolean weighted = operator.parameters().stream().anyMatch(p -> p.name().equals("weight"));
+    List<MergeRecipe> recipes = new ArrayList<>(List.of(start.build()));
+    for (ParameterSpec parameter : operator.parameters()) {
+      switch (parameter.name()) {
+        case "weight" -> recipes = withEach(recipes, "weight", WEIGHTS);
+        case "density" -> recipes = withEach(recipes, "density", DENSITIES);
+        default -> {
+          // The rest keeps its default.
+        }
+      }
+    }
     try (CandidateAssembler assembler = builder.structure(start.build()).build();
         WeightStore store = assembler.newStore()) {
-      MergeRecipe best = start.build();
+      MergeRecipe best = recipes.get(0);
       double bestScore = Double.NEGATIVE_INFINITY;
-      double chosen = Double.NaN;
-      for (double weight : weighted ? WEIGHTS : new double[] {Double.NaN}) {
-        MergeRecipe recipe = weighted ? best.toBuilder().parameter("weight", weight).build() : best;
+      for (MergeRecipe recipe : recipes) {
         double score = likelihood.report(assembler.assemble(recipe, store)).score();
         if (score > bestScore) {
           bestScore = score;
           best = recipe;
-          chosen = weight;
         }
       }
-      EvaluationReport report = test.report(assembler.assemble(best, store));
-      String what =
-          operator.name()
-              + " of "
-              + sources.size()
-              + (weighted ? String.format(Locale.ROOT, ", weight %.1f", chosen) : "");
-      table.row(what, report);
+      StringBuilder what = new StringBuilder(operator.name() + " of " + sources.size());
+      for (String name : List.of("weight", "density")) {
+        if (recipes.size() > 1 && best.parameters().containsKey(name)) {
+          what.append(", ").append(name).append(' ');
+          what.append(best.parameters().get(name).numbers().get(0));
+        }
+      }
+      table.row(what.toString(), test.report(assembler.assemble(best, store)));
     }
+  }
+
+  private static List<MergeRecipe> withEach(
+      List<MergeRecipe> recipes, String parameter, double[] values) {
+    List<MergeRecipe> all = new ArrayList<>();
+    for (MergeRecipe recipe : recipes) {
+      for (double value : values) {
+        all.add(recipe.toBuilder().parameter(parameter, value).build());
+      }
+    }
+    return all;
   }
 }

@@ -10,7 +10,7 @@ import java.util.Locale;
 /** Rows of results in aligned columns. */
 final class Table {
 
-  private static final int NAME_WIDTH = 44;
+  private static final int NAME_WIDTH = 48;
 
   private final List<String> lines = new ArrayList<>();
 
