@@ -169,8 +169,14 @@ public final class MergedModelWriter {
 
   private WrittenModel write(MergeRecipe recipe, MergeInputs inputs, Path folder)
       throws IOException {
-    inputs.requireMatches(recipe);
     refuseSourceAsTarget(recipe, inputs, folder);
+    if (recipe.sources().stream().anyMatch(ref -> !ref.sha256().isEmpty())) {
+      // The recipe says which models it means: all digests at once, before anything is written.
+      try (PendingDigests digests = new PendingDigests(inputs.digests(), parallelism)) {
+        digests.await();
+      }
+    }
+    inputs.requireMatches(recipe);
     MergeRecipe announced = inputs.withDigests(recipe, Optional.of(UNKNOWN_DIGEST));
     Map<TensorInfo, ParameterValues> values = new LinkedHashMap<>();
     Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);

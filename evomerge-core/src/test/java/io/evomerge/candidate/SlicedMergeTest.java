@@ -3,6 +3,7 @@ package io.evomerge.candidate;
 import static io.evomerge.candidate.TinyModels.floats;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.evomerge.candidate.TinyModels.Family;
@@ -20,6 +21,7 @@ import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.ParameterValue;
 import io.evomerge.tensor.DType;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -32,7 +34,7 @@ class SlicedMergeTest {
   @TempDir Path folder;
 
   private static LayerSlice slice(Object... modelsAndLayers) {
-    List<LayerRange> ranges = new java.util.ArrayList<>();
+    List<LayerRange> ranges = new ArrayList<>();
     for (int i = 0; i < modelsAndLayers.length; i += 3) {
       ranges.add(
           new LayerRange(
@@ -151,10 +153,6 @@ class SlicedMergeTest {
     for (int i = 0; i < merged.length; i++) {
       assertThat(merged[i]).isCloseTo(w0 * first[i] + w1 * second[i], within(1e-6f));
     }
-  }
-
-  private static org.assertj.core.data.Offset<Float> within(float value) {
-    return org.assertj.core.data.Offset.offset(value);
   }
 
   @Test

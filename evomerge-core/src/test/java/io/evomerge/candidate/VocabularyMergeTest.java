@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -48,7 +49,7 @@ class VocabularyMergeTest {
     en = models.bpe("en", List.of("y", "x")).dtype(DType.F32).open();
   }
 
-  @org.junit.jupiter.api.AfterEach
+  @AfterEach
   void closeModels() {
     models.close();
   }

@@ -23,7 +23,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.DynamicTest;
@@ -414,7 +413,13 @@ class MergekitGoldenTest {
   }
 
   /** Draws 0 where a stored mask keeps an element, almost 1 where it drops it. */
-  private record MaskedMerge(MergeTask task, List<Optional<float[]>> masks) implements TensorMerge {
+  private static final class MaskedMerge extends ForwardingTask {
+    private final List<Optional<float[]>> masks;
+
+    MaskedMerge(MergeTask task, List<Optional<float[]>> masks) {
+      super(task);
+      this.masks = masks;
+    }
 
     @Override
     public void uniforms(int source, long offset, float[] target, int length) {
@@ -423,56 +428,6 @@ class MergekitGoldenTest {
               .get(source)
               .orElseThrow(() -> new AssertionError("mergekit drew no mask for " + source));
       System.arraycopy(uniforms, (int) offset, target, 0, length);
-    }
-
-    @Override
-    public TensorInfo info() {
-      return task.info();
-    }
-
-    @Override
-    public Optional<TensorView> base() {
-      return task.base();
-    }
-
-    @Override
-    public List<TensorView> sources() {
-      return task.sources();
-    }
-
-    @Override
-    public List<String> sourceNames() {
-      return task.sourceNames();
-    }
-
-    @Override
-    public ParameterValues parameters() {
-      return task.parameters();
-    }
-
-    @Override
-    public Semantics semantics() {
-      return task.semantics();
-    }
-
-    @Override
-    public boolean isEmbedding() {
-      return task.isEmbedding();
-    }
-
-    @Override
-    public <T> T cached(Object key, Supplier<T> compute) {
-      return task.cached(key, compute);
-    }
-
-    @Override
-    public <T> Optional<T> cachedIfRoom(Object key, long bytes, Supplier<T> compute) {
-      return task.cachedIfRoom(key, bytes, compute);
-    }
-
-    @Override
-    public int blockLength() {
-      return task.blockLength();
     }
   }
 }
