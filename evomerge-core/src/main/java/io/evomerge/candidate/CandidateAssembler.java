@@ -168,6 +168,7 @@ public final class CandidateAssembler implements AutoCloseable {
     private final MergeOperator operator;
     private @Nullable Checkpoint base;
     private final List<Checkpoint> sources = new ArrayList<>();
+    private final List<Checkpoint> pathModels = new ArrayList<>();
     private Semantics semantics = Semantics.PAPER;
     private long cacheBytes = Runtime.getRuntime().maxMemory() / 4;
     private boolean allowMixedDtypes;
@@ -196,6 +197,16 @@ public final class CandidateAssembler implements AutoCloseable {
      */
     public Builder sources(List<? extends Checkpoint> models) {
       sources.addAll(models);
+      return this;
+    }
+
+    /**
+     * Adds the other models whose layers the recipes' data flow paths pass through.
+     *
+     * @param models open, named as the structure's path names them, in its order
+     */
+    public Builder pathModels(List<? extends Checkpoint> models) {
+      pathModels.addAll(models);
       return this;
     }
 
@@ -243,8 +254,8 @@ public final class CandidateAssembler implements AutoCloseable {
     }
 
     /**
-     * Sets the slices, the vocabulary and the statistics that all recipes have in common; default
-     * none.
+     * Sets the slices, the vocabulary, the statistics and the models of data flow paths that all
+     * recipes have in common; default none.
      *
      * @param recipe has them; nothing else of it counts
      */
@@ -277,6 +288,7 @@ public final class CandidateAssembler implements AutoCloseable {
               operator,
               base,
               sources,
+              pathModels,
               structure.toBuilder().semantics(semantics).build(),
               allowMixedDtypes);
       return new CandidateAssembler(

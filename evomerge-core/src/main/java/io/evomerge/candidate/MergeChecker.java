@@ -10,6 +10,7 @@ import io.evomerge.exception.EvoMergeException;
 import io.evomerge.genome.ParameterValues;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeTask;
+import io.evomerge.recipe.DataFlow;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorBuffer;
@@ -72,8 +73,14 @@ final class MergeChecker {
       for (CheckpointRef ref : recipe.sources()) {
         open("source", ref, opened).ifPresent(sources::add);
       }
+      List<Checkpoint> pathModels = new ArrayList<>();
+      List<CheckpointRef> pathRefs = recipe.dataFlow().map(DataFlow::models).orElse(List.of());
+      for (CheckpointRef ref : pathRefs) {
+        open("model of the path", ref, opened).ifPresent(pathModels::add);
+      }
       boolean allOpen =
-          sources.size() == recipe.sources().size()
+          pathModels.size() == pathRefs.size()
+              && sources.size() == recipe.sources().size()
               && base.isPresent() == recipe.base().isPresent();
       operator.ifPresent(
           method -> {
@@ -111,6 +118,7 @@ final class MergeChecker {
                         operator.get(),
                         base.orElse(null),
                         sources,
+                        pathModels,
                         recipe,
                         allowMixedDtypes));
       }

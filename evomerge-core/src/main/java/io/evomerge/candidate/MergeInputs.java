@@ -25,6 +25,7 @@ import io.evomerge.merge.MergeTask;
 import io.evomerge.merge.ParallelFor;
 import io.evomerge.merge.WholeModelOperator;
 import io.evomerge.merge.WholeModelOperator.Survey;
+import io.evomerge.recipe.DataFlow;
 import io.evomerge.recipe.LayerRange;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
@@ -66,12 +67,14 @@ final class MergeInputs implements AutoCloseable {
   private final Map<String, MergePlan.Planned> byName = new HashMap<>();
   private final List<TensorInfo> merged = new ArrayList<>();
   private final List<TensorInfo> copied = new ArrayList<>();
+  private final Optional<LayerModels> layerModels;
   private volatile List<CheckpointRef> verified = List.of();
 
   /**
    * Checks everything that does not depend on a recipe's parameters.
    *
-   * @param structure whose slices, vocabulary and statistics count
+   * @param pathModels the other models of the structure's path, open, in its order
+   * @param structure whose slices, vocabulary, statistics and models of the path count
    * @throws ConfigurationException listing every mistake
    * @throws IncompatibleCheckpointsException if the checkpoints differ
    */
@@ -80,6 +83,7 @@ final class MergeInputs implements AutoCloseable {
       MergeOperator operator,
       @Nullable Checkpoint base,
       List<Checkpoint> sources,
+      List<Checkpoint> pathModels,
       MergeRecipe structure,
       boolean allowMixedDtypes) {
     this.operator = operator;
@@ -87,6 +91,7 @@ final class MergeInputs implements AutoCloseable {
     this.sources = List.copyOf(sources);
     this.structure = structure;
     List<String> problems = structureProblems(operator, base, sources, structure);
+    pathProblems(pathModels, structure, problems);
     if (!problems.isEmpty()) {
       throw new ConfigurationException(what, problems);
     }
@@ -113,11 +118,29 @@ final class MergeInputs implements AutoCloseable {
       (tensor.info().dtype().isFloating() ? merged : copied).add(tensor.info());
     }
     requireEqualCopies();
+    this.layerModels =
+        structure
+            .dataFlow()
+            .map(flow -> new LayerModels(flow, reference(), plan, pathModels, allowMixedDtypes));
     try {
       openStatistics();
     } catch (RuntimeException e) {
       close();
       throw e;
+    }
+  }
+
+  /** Adds what is wrong with the models that were opened for a path. */
+  static void pathProblems(
+      List<? extends Checkpoint> pathModels, MergeRecipe structure, List<String> problems) {
+    List<String> wanted =
+        structure
+            .dataFlow()
+            .map(flow -> flow.models().stream().map(CheckpointRef::name).toList())
+            .orElse(List.of());
+    List<String> given = pathModels.stream().map(Checkpoint::name).toList();
+    if (!given.equals(wanted)) {
+      problems.add("the path is over the models " + wanted + ", open are " + given);
     }
   }
 
@@ -283,6 +306,16 @@ final class MergeInputs implements AutoCloseable {
     return all;
   }
 
+  /** The models of data flow paths, if there are any. */
+  Optional<LayerModels> layerModels() {
+    return layerModels;
+  }
+
+  /** The plan of the merged model; paths lead through its layers. */
+  MergePlan plan() {
+    return plan;
+  }
+
   static DType outputType(MergeRecipe recipe, TensorInfo info) {
     return recipe.dtype().orElse(info.dtype());
   }
@@ -313,6 +346,12 @@ final class MergeInputs implements AutoCloseable {
       problems.add(
           "its slices, vocabulary, chat template or statistics are not those that the models were"
               + " checked for");
+    }
+    if (recipe.dataFlow().isPresent() && layerModels.isEmpty()) {
+      problems.add("it has a data flow path, but there are no models for one");
+    }
+    if (problems.isEmpty()) {
+      layerModels.ifPresent(models -> problems.addAll(models.problems(recipe)));
     }
     if (problems.isEmpty()) {
       List<CheckpointRef> refs = new ArrayList<>(recipe.sources());
@@ -374,6 +413,7 @@ final class MergeInputs implements AutoCloseable {
   List<Callable<String>> digests() {
     List<Callable<String>> work = new ArrayList<>();
     all().forEach(model -> work.add(model::sha256));
+    layerModels.ifPresent(m -> m.others().forEach(model -> work.add(model::sha256)));
     statistics.values().forEach(file -> work.add(() -> file.ref().sha256()));
     return work;
   }
@@ -400,7 +440,17 @@ final class MergeInputs implements AutoCloseable {
                 complete.statistics(
                     source,
                     withDigest(ref, () -> statistics.get(source).ref().sha256(), placeholder)));
+    recipe.dataFlow().ifPresent(flow -> complete.dataFlow(withDigests(flow, placeholder)));
     return complete.build();
+  }
+
+  private DataFlow withDigests(DataFlow flow, Optional<String> placeholder) {
+    List<CheckpointRef> models = new ArrayList<>();
+    for (CheckpointRef ref : flow.models()) {
+      Checkpoint model = layerModels.orElseThrow().other(ref.name()).orElseThrow();
+      models.add(withDigest(ref, model::sha256, placeholder));
+    }
+    return new DataFlow(flow.merged(), models, flow.hops(), flow.scaling());
   }
 
   private static CheckpointRef withDigest(

@@ -19,6 +19,7 @@ import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperators;
 import io.evomerge.merge.WholeModelOperator.Survey;
+import io.evomerge.recipe.DataFlow;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
 import io.evomerge.tensor.TensorInfo;
@@ -106,7 +107,11 @@ public final class MergedModelWriter {
       for (CheckpointRef ref : recipe.sources()) {
         sources.add(open(ref, opened));
       }
-      return write(recipe, base, sources, folder);
+      List<Checkpoint> pathModels = new ArrayList<>();
+      for (CheckpointRef ref : recipe.dataFlow().map(DataFlow::models).orElse(List.of())) {
+        pathModels.add(open(ref, opened));
+      }
+      return write(recipe, base, sources, pathModels, folder);
     } finally {
       opened.forEach(Checkpoint::close);
     }
@@ -136,7 +141,7 @@ public final class MergedModelWriter {
   /**
    * Writes the merged model of open checkpoints, which stay open.
    *
-   * @param recipe that names them
+   * @param recipe that names them, without a data flow path
    * @param base open under the recipe's name, if the recipe has one
    * @param sources open under the recipe's names, in its order
    * @param folder the target
@@ -154,6 +159,33 @@ public final class MergedModelWriter {
       List<? extends Checkpoint> sources,
       Path folder)
       throws IOException {
+    return write(recipe, base, sources, List.of(), folder);
+  }
+
+  /**
+   * Writes the model of open checkpoints, which stay open.
+   *
+   * @param recipe that names them
+   * @param base open under the recipe's name, if the recipe has one
+   * @param sources open under the recipe's names, in its order
+   * @param pathModels the other models of the recipe's data flow path, open under its names, in its
+   *     order; empty without a path
+   * @param folder the target
+   * @throws IOException if a model cannot be read or the target cannot be written
+   * @throws RecipeException if a model is not the one that the recipe means (both digests are
+   *     named), or operator or parameters are unknown
+   * @throws ConfigurationException if number of sources or base do not fit the operator
+   * @throws IncompatibleCheckpointsException if the models cannot be merged
+   * @throws MergeException if the operator refuses an input
+   * @throws java.io.InterruptedIOException if the thread is interrupted; it stays so
+   */
+  public WrittenModel write(
+      MergeRecipe recipe,
+      Optional<? extends Checkpoint> base,
+      List<? extends Checkpoint> sources,
+      List<? extends Checkpoint> pathModels,
+      Path folder)
+      throws IOException {
     MergeOperator operator = operator(recipe);
     try (MergeInputs inputs =
         new MergeInputs(
@@ -161,6 +193,7 @@ public final class MergedModelWriter {
             operator,
             base.orElse(null),
             List.copyOf(sources),
+            List.copyOf(pathModels),
             recipe,
             allowMixedDtypes)) {
       return write(recipe, inputs, folder);

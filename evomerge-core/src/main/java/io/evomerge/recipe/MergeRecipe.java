@@ -44,6 +44,8 @@ import java.util.TreeMap;
  *     have the same
  * @param chatTemplate the chat template that the tokenizer gets, as Jinja text; empty keeps its own
  * @param statistics activation statistics of sources, by their names, for operators that need them
+ * @param dataFlow the path through the layers of the merged model and of others; empty if the
+ *     layers follow each other as they are
  */
 public record MergeRecipe(
     String operator,
@@ -58,7 +60,8 @@ public record MergeRecipe(
     List<LayerSlice> slices,
     Optional<VocabularyChoice> vocabulary,
     Optional<String> chatTemplate,
-    Map<String, CheckpointRef> statistics) {
+    Map<String, CheckpointRef> statistics,
+    Optional<DataFlow> dataFlow) {
 
   /**
    * Copies and validates.
@@ -66,7 +69,7 @@ public record MergeRecipe(
    * @throws RecipeException listing every mistake: no operator, names that are not unique (only a
    *     base that is also a source may repeat), a tokenizer that is none of the models, lists that
    *     are not one number per source, slices, token embeddings or statistics that name no model of
-   *     the recipe, ranges of different lengths
+   *     the recipe, ranges of different lengths, a path without hops or through unknown models
    */
   public MergeRecipe {
     sources = List.copyOf(sources);
@@ -94,6 +97,7 @@ public record MergeRecipe(
     statistics
         .keySet()
         .forEach(name -> RecipeChecks.known("statistics of '" + name + "'", name, names, problems));
+    dataFlow.ifPresent(flow -> RecipeChecks.dataFlow(flow, problems));
     if (!problems.isEmpty()) {
       throw new RecipeException("recipe: " + String.join("; ", problems));
     }
@@ -166,6 +170,7 @@ public record MergeRecipe(
     builder.vocabulary = vocabulary;
     builder.chatTemplate = chatTemplate;
     builder.statistics.putAll(statistics);
+    builder.dataFlow = dataFlow;
     return builder;
   }
 
@@ -243,6 +248,7 @@ public record MergeRecipe(
     private Optional<VocabularyChoice> vocabulary = Optional.empty();
     private Optional<String> chatTemplate = Optional.empty();
     private final Map<String, CheckpointRef> statistics = new TreeMap<>();
+    private Optional<DataFlow> dataFlow = Optional.empty();
 
     private Builder(String operator) {
       this.operator = operator;
@@ -436,6 +442,17 @@ public record MergeRecipe(
     }
 
     /**
+     * Lets a token take a path of its own through layers of the merged model and of others; default
+     * none.
+     *
+     * @param path the hops
+     */
+    public Builder dataFlow(DataFlow path) {
+      dataFlow = Optional.of(path);
+      return this;
+    }
+
+    /**
      * Makes the recipe.
      *
      * @throws RecipeException listing every mistake
@@ -454,7 +471,8 @@ public record MergeRecipe(
           slices,
           vocabulary,
           chatTemplate,
-          statistics);
+          statistics,
+          dataFlow);
     }
   }
 }

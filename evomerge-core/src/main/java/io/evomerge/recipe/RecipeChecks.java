@@ -1,6 +1,7 @@
 package io.evomerge.recipe;
 
 import io.evomerge.internal.text.DidYouMean;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 
@@ -52,6 +53,27 @@ final class RecipeChecks {
       long distinct = slice.ranges().stream().map(LayerRange::model).distinct().count();
       if (distinct != slice.ranges().size()) {
         problems.add(where + " names a model twice; give the source twice, under two names");
+      }
+    }
+  }
+
+  static void dataFlow(DataFlow flow, List<String> problems) {
+    List<String> all = flow.modelNames();
+    Set<String> names = new LinkedHashSet<>(all);
+    if (names.size() != all.size()) {
+      problems.add("data flow: two models share a name: " + all);
+    }
+    if (flow.hops().isEmpty()) {
+      problems.add("data flow: there are no hops");
+    }
+    for (int i = 0; i < flow.hops().size(); i++) {
+      Hop hop = flow.hops().get(i);
+      known("hop " + i, hop.model(), names, problems);
+      if (hop.layer() < 0) {
+        problems.add("hop " + i + ": layer " + hop.layer() + ", wanted 0 or more");
+      }
+      if (!Double.isFinite(hop.scale())) {
+        problems.add("hop " + i + ": scale " + hop.scale() + ", wanted a finite number");
       }
     }
   }

@@ -159,6 +159,16 @@ public final class RecipeFiles {
     recipe.base().map(relative).ifPresent(local::base);
     local.sources(recipe.sources().stream().map(relative).toList());
     recipe.statistics().forEach((name, ref) -> local.statistics(name, relative.apply(ref)));
+    recipe
+        .dataFlow()
+        .ifPresent(
+            flow ->
+                local.dataFlow(
+                    new DataFlow(
+                        flow.merged(),
+                        flow.models().stream().map(relative).toList(),
+                        flow.hops(),
+                        flow.scaling())));
     return json ? toJson(local.build()) : toYaml(local.build());
   }
 

@@ -3,6 +3,7 @@ package io.evomerge.recipe;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.TensorSelector;
 import io.evomerge.exception.RecipeException;
+import io.evomerge.genome.HopScaling;
 import io.evomerge.genome.Semantics;
 import io.evomerge.internal.text.DidYouMean;
 import io.evomerge.internal.text.TextNode;
@@ -38,11 +39,15 @@ final class RecipeReader {
           "slices",
           "vocabulary",
           "chat_template",
-          "statistics");
+          "statistics",
+          "data_flow",
+          "models",
+          "hops");
   private static final List<String> MODEL_KEYS = List.of("name", "path", "adapter", "sha256");
   private static final List<String> VOCABULARY_KEYS =
       List.of("source", "model", "tokens", "pad_to_multiple_of");
   private static final List<String> TOKEN_KEYS = List.of("source", "model", "token", "id", "force");
+  private static final List<String> FLOW_KEYS = List.of("merged", "scaling");
   private static final Pattern SHA256 = Pattern.compile("[0-9a-f]{64}");
 
   private final UnaryOperator<String> resolve;
@@ -83,6 +88,7 @@ final class RecipeReader {
     present(root, "vocabulary").flatMap(this::vocabulary).ifPresent(recipe::vocabulary);
     text(root, "chat_template").ifPresent(recipe::chatTemplate);
     present(root, "statistics").ifPresent(node -> statistics(node, recipe));
+    dataFlow(root).ifPresent(recipe::dataFlow);
     if (!problems.isEmpty()) {
       throw new RecipeException("recipe: " + String.join("; ", problems));
     }
@@ -313,6 +319,57 @@ final class RecipeReader {
     }
     node.fields.forEach(
         (source, file) -> model(file).ifPresent(ref -> recipe.statistics(source, ref)));
+  }
+
+  private Optional<DataFlow> dataFlow(TextNode root) {
+    Optional<TextNode> flow = present(root, "data_flow");
+    Optional<TextNode> hops = present(root, "hops");
+    if (flow.isEmpty() && hops.isEmpty()) {
+      present(root, "models")
+          .ifPresent(node -> problems.add(node.at() + "'models' are for a path: give its 'hops'"));
+      return Optional.empty();
+    }
+    String merged = "merged";
+    HopScaling scaling = HopScaling.BRANCH;
+    if (flow.isPresent() && flow.get().kind == Kind.MAP) {
+      checkKeys(flow.get(), FLOW_KEYS);
+      merged = text(flow.get(), "merged").orElse(merged);
+      scaling = text(flow.get(), "scaling").map(t -> scaling(flow.get(), t)).orElse(scaling);
+    } else if (flow.isPresent()) {
+      problems.add(
+          flow.get().at()
+              + "'data_flow' is "
+              + flow.get().kind
+              + ", wanted e.g. {merged: math, scaling: branch}");
+    }
+    List<CheckpointRef> models = new ArrayList<>();
+    present(root, "models")
+        .ifPresent(node -> node.items.forEach(item -> model(item).ifPresent(models::add)));
+    List<Hop> path = new ArrayList<>();
+    hops.ifPresent(node -> node.items.forEach(item -> hop(item).ifPresent(path::add)));
+    return Optional.of(new DataFlow(merged, models, path, scaling));
+  }
+
+  private HopScaling scaling(TextNode flow, String text) {
+    for (HopScaling scaling : HopScaling.values()) {
+      if (scaling.name().toLowerCase(Locale.ROOT).equals(text)) {
+        return scaling;
+      }
+    }
+    problems.add(
+        flow.fields.get("scaling").at() + "scaling '" + text + "', wanted branch or stream");
+    return HopScaling.BRANCH;
+  }
+
+  private Optional<Hop> hop(TextNode node) {
+    if (node.kind != Kind.LIST || node.items.size() < 2 || node.items.size() > 3) {
+      problems.add(node.at() + "a hop is a model, its layer and a scale, e.g. [math, 0, 1.0]");
+      return Optional.empty();
+    }
+    Optional<String> model = scalar(node.items.get(0), "the model of a hop");
+    int layer = whole("layer", node.items.get(1));
+    double scale = node.items.size() == 3 ? number("scale", node.items.get(2)) : 1;
+    return model.map(name -> new Hop(name, layer, scale));
   }
 
   private String path(String written) {

@@ -126,7 +126,28 @@ final class RecipeText {
       recipe.statistics().forEach((source, file) -> files.put(source, model(file)));
       entries.put("statistics", map(files));
     }
+    recipe.dataFlow().ifPresent(flow -> dataFlow(flow, entries));
     return entries;
+  }
+
+  private void dataFlow(DataFlow flow, Map<String, Object> entries) {
+    Map<String, String> entry = new LinkedHashMap<>();
+    entry.put("merged", quote.apply(flow.merged()));
+    entry.put("scaling", quote.apply(flow.scaling().name().toLowerCase(Locale.ROOT)));
+    entries.put("data_flow", map(entry));
+    if (canonical || !flow.models().isEmpty()) {
+      entries.put("models", new Lines(flow.models().stream().map(this::model).toList()));
+    }
+    List<String> hops = new ArrayList<>();
+    for (Hop hop : flow.hops()) {
+      hops.add(
+          list(
+              List.of(
+                  quote.apply(hop.model()),
+                  String.valueOf(hop.layer()),
+                  Numbers.text(hop.scale()))));
+    }
+    entries.put("hops", new Lines(hops));
   }
 
   private String slice(LayerSlice slice) {
