@@ -1,6 +1,8 @@
 package io.evomerge.result;
 
 import java.time.Duration;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -21,6 +23,8 @@ import java.util.Map;
  * @param cached number of trials whose recipe had been scored before
  * @param elapsed time spent, earlier parts of a resumed search included
  * @param provenance where it came from
+ * @param stages the results of the stages before this one, by name, in order; empty for a search
+ *     without stages
  */
 public record EvolutionResult(
     SelectedModel best,
@@ -34,7 +38,8 @@ public record EvolutionResult(
     Map<String, Integer> failures,
     long cached,
     Duration elapsed,
-    Provenance provenance) {
+    Provenance provenance,
+    Map<String, EvolutionResult> stages) {
 
   /** Copies. */
   public EvolutionResult {
@@ -42,5 +47,43 @@ public record EvolutionResult(
     finalists = List.copyOf(finalists);
     trials = List.copyOf(trials);
     failures = Map.copyOf(failures);
+    stages = Collections.unmodifiableMap(new LinkedHashMap<>(stages));
+  }
+
+  /**
+   * Returns this result as that of a search that had other stages before.
+   *
+   * @param earlier their results by name, in order
+   */
+  public EvolutionResult withStages(Map<String, EvolutionResult> earlier) {
+    return with(stopReason, stopDetail, earlier);
+  }
+
+  /**
+   * Returns this result with another end.
+   *
+   * @param reason why the search ended
+   * @param detail one sentence about it
+   */
+  public EvolutionResult withStop(StopReason reason, String detail) {
+    return with(reason, detail, stages);
+  }
+
+  private EvolutionResult with(
+      StopReason reason, String detail, Map<String, EvolutionResult> earlier) {
+    return new EvolutionResult(
+        best,
+        bestOnSearch,
+        front,
+        finalists,
+        trials,
+        chosenBy,
+        reason,
+        detail,
+        failures,
+        cached,
+        elapsed,
+        provenance,
+        earlier);
   }
 }

@@ -7,5 +7,7 @@ public enum StopReason {
   /** The optimiser converged or spent itself. */
   CONVERGED,
   /** The host cancelled it, or its thread was interrupted. */
-  CANCELLED
+  CANCELLED,
+  /** Not known: the result was read from a journal, whose run may be going on. */
+  UNKNOWN
 }

@@ -77,9 +77,12 @@ final class Final {
     return finalists;
   }
 
-  /** The field, without doubles: leaders, best trials, recommendations. */
+  /** The field, without doubles: start, leaders, best trials, recommendations. */
   private List<SelectedModel> field(Standings standings) {
     Map<String, SelectedModel> field = new LinkedHashMap<>();
+    if (plan.selection().start()) {
+      enter(field, unscored(plan.space().start(), "start"));
+    }
     List<TrialRecord> leaders = standings.leaders();
     int firstLeader = Math.max(0, leaders.size() - plan.selection().leaders());
     for (TrialRecord trial : leaders.subList(firstLeader, leaders.size())) {
@@ -162,7 +165,7 @@ final class Final {
         running--;
         Outcome outcome = SearchLoop.checked(one.outcome(), plan.objectives().size());
         if (journal != null && outcome instanceof Outcome.Scored) {
-          journal.addFinal(one.model().recipe().digest(), data, outcome, elapsedMillis.getAsLong());
+          journal.addFinal(one.model(), data, outcome, elapsedMillis.getAsLong());
         }
         note(one.model(), outcome, outcomes, data, models.size());
       }

@@ -12,6 +12,16 @@ import io.evomerge.result.TrialRecord;
 public interface RunListener {
 
   /**
+   * A stage of a search in stages begins, right before its {@link #onStart}; every stage has an
+   * {@link #onEnd} of its own.
+   *
+   * @param name of the stage
+   * @param index from 0
+   * @param count number of stages
+   */
+  default void onStage(String name, int index, int count) {}
+
+  /**
    * The run begins.
    *
    * @param progress trials already in the journal are not counted yet

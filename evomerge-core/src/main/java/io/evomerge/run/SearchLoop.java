@@ -20,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -72,9 +73,11 @@ final class SearchLoop {
   private long nextToTell;
   private long asked;
   private long startNanos;
+  private OptionalDouble journalLeader = OptionalDouble.empty();
   private @Nullable RunJournal journal;
 
-  private record Open(Proposal proposal, String digest) {}
+  /** A trial without an outcome; a genome that describes no model has no recipe. */
+  private record Open(Proposal proposal, String digest, @Nullable MergeRecipe recipe) {}
 
   private record Done(Outcome outcome, boolean cached, long elapsedMillis) {}
 
@@ -196,18 +199,19 @@ final class SearchLoop {
     } catch (RuntimeException e) {
       log.debug("trial {} describes no model", proposal.id(), e);
       String reason = "no recipe: " + e.getMessage();
-      open.put(proposal.id(), new Open(proposal, ""));
+      open.put(proposal.id(), new Open(proposal, "", null));
       done.put(proposal.id(), new Done(new Outcome.Infeasible(reason), false, elapsedMillis()));
       return;
     }
     String digest = recipe.digest();
-    open.put(proposal.id(), new Open(proposal, digest));
+    open.put(proposal.id(), new Open(proposal, digest, recipe));
     RunJournal.Trial known =
         journal == null ? null : journal.takeTrial(proposal.id(), proposal.genome(), digest);
     if (known != null) {
       replayed++;
       boolean seen = scored.containsKey(digest);
       remember(digest, known.outcome());
+      leads(known.outcome());
       done.put(proposal.id(), new Done(known.outcome(), seen, known.elapsedMillis()));
       return;
     }
@@ -291,8 +295,29 @@ final class SearchLoop {
   private void journal(long id, Outcome outcome) {
     if (journal != null) {
       Open trial = open.get(id);
-      journal.addTrial(id, trial.proposal().genome(), trial.digest(), outcome, elapsedMillis());
+      journal.addTrial(
+          id,
+          trial.proposal().genome(),
+          trial.digest(),
+          outcome,
+          leads(outcome) ? Optional.ofNullable(trial.recipe()) : Optional.empty(),
+          elapsedMillis());
     }
+  }
+
+  /** Whether an outcome is the best that the journal has, in the order in which it gets them. */
+  private boolean leads(Outcome outcome) {
+    if (!(outcome instanceof Outcome.Scored scored)) {
+      return false;
+    }
+    double score = scored.fitness().get(0).score();
+    boolean leads =
+        journalLeader.isEmpty()
+            || plan.directions().get(0).isBetter(score, journalLeader.getAsDouble());
+    if (leads) {
+      journalLeader = OptionalDouble.of(score);
+    }
+    return leads;
   }
 
   /** Tells what can be told in order; returns the reason to stop, if there is one. */
@@ -386,7 +411,8 @@ final class SearchLoop {
         standings.failures(),
         cached,
         Duration.ofMillis(elapsedMillis()),
-        new Provenance(plan.settings(), plan.environment()));
+        new Provenance(plan.settings(), plan.environment()),
+        Map.of());
   }
 
   private SearchFailedException nothingScored(StopReason reason) {

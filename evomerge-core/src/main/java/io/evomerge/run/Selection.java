@@ -14,8 +14,10 @@ import com.google.common.base.Preconditions;
  * @param bestTrials so many of the best distinct trials on the search data, at least 1
  * @param recommendations so many of the optimiser's recommendations, such as the means of CMA-ES
  *     after its generations, spread evenly over the search and with the last one among them
+ * @param start whether the point at which the search started competes, too: where it is a model
+ *     that is there already, the search can then only gain on the validation data
  */
-public record Selection(int leaders, int bestTrials, int recommendations) {
+public record Selection(int leaders, int bestTrials, int recommendations, boolean start) {
 
   /**
    * Validates.
@@ -29,8 +31,24 @@ public record Selection(int leaders, int bestTrials, int recommendations) {
         recommendations >= 0, "recommendations: got %s, wanted >= 0", recommendations);
   }
 
+  /**
+   * A field without the start.
+   *
+   * @param leaders so many of the latest leaders
+   * @param bestTrials so many of the best distinct trials, at least 1
+   * @param recommendations so many of the optimiser's recommendations
+   */
+  public Selection(int leaders, int bestTrials, int recommendations) {
+    this(leaders, bestTrials, recommendations, false);
+  }
+
   /** The default: at most 12 leaders, 12 best trials and 12 recommendations. */
   public static Selection standard() {
     return new Selection(12, 12, 12);
+  }
+
+  /** The same field, with the start. */
+  public Selection withStart() {
+    return new Selection(leaders, bestTrials, recommendations, true);
   }
 }

@@ -292,20 +292,25 @@ class SearchLoopTest {
     Outcome graded =
         new Outcome.Scored(List.of(new Fitness(-7e-300, new double[] {0.1, 1e-17}, Map.of())));
     io.evomerge.genome.Genome genome = io.evomerge.genome.Genome.of(1 / 3.0, Math.PI, 2);
-    Map<String, String> settings = Map.of("seed", "1");
+    Map<String, String> settings = Map.of("seed", "1", "objective.cost", "MINIMIZE a cost");
+    MergeRecipe recipe = DECODER.decode(io.evomerge.genome.Genome.of(0.25, 1 / 3.0, 2));
+    SelectedModel model =
+        new SelectedModel(
+            recipe, genome, "trial 1", List.of(), ((Outcome.Scored) graded).fitness());
     try (RunJournal journal = RunJournal.open(folder, settings)) {
-      journal.addTrial(0, genome, "d0", binary, 5);
-      journal.addTrial(1, genome, "d1", graded, 9);
-      journal.addTrial(2, genome, "d2", new Outcome.Failed("no\nluck"), 9);
-      journal.addFinal("d1", TrialTask.Data.VALIDATION, graded, 12);
+      journal.addTrial(0, genome, "d0", binary, Optional.of(recipe), 5);
+      journal.addTrial(1, genome, "d1", graded, Optional.empty(), 9);
+      journal.addTrial(2, genome, "d2", new Outcome.Failed("no\nluck"), Optional.empty(), 9);
+      journal.addFinal(model, TrialTask.Data.VALIDATION, graded, 12);
     }
     try (RunJournal journal = RunJournal.open(folder, settings)) {
       assertThat(journal.takeTrial(0, genome, "d0").outcome()).isEqualTo(binary);
       assertThat(journal.takeTrial(1, genome, "d1").outcome()).isEqualTo(graded);
       assertThat(journal.takeTrial(2, genome, "d2").outcome())
           .isEqualTo(new Outcome.Failed("no\nluck"));
-      assertThat(journal.finalEvaluation("d1", TrialTask.Data.VALIDATION)).isEqualTo(graded);
-      assertThat(journal.finalEvaluation("d1", TrialTask.Data.SEARCH)).isNull();
+      assertThat(journal.finalEvaluation(recipe.digest(), TrialTask.Data.VALIDATION))
+          .isEqualTo(graded);
+      assertThat(journal.finalEvaluation(recipe.digest(), TrialTask.Data.SEARCH)).isNull();
       assertThat(journal.elapsedMillis()).isEqualTo(12);
     }
     Files.writeString(folder.resolve("journal.jsonl"), "{\"trial\":3", StandardOpenOption.APPEND);
@@ -314,6 +319,169 @@ class SearchLoopTest {
     }
     assertThat(Files.readString(folder.resolve("journal.jsonl"), StandardCharsets.UTF_8))
         .endsWith("}\n");
+  }
+
+  @Test
+  void aJournalTellsWhatWasFoundSoFar(@TempDir Path folder) throws IOException {
+    EvolutionResult ended =
+        run(
+            plan(Optimizers.cmaEs(), StopCondition.evaluations(60), Optional.of(folder), false),
+            scoring(3));
+    EvolutionResult read = Journals.read(folder);
+    assertThat(read.best().recipe().digest()).isEqualTo(ended.best().recipe().digest());
+    assertThat(read.best().origin()).isEqualTo(ended.best().origin());
+    assertThat(read.best().score()).isEqualTo(ended.best().score());
+    assertThat(read.trials()).isEqualTo(ended.trials());
+    assertThat(read.stopReason()).isEqualTo(StopReason.UNKNOWN);
+    assertThat(read.provenance().settings()).isEqualTo(ended.provenance().settings());
+
+    Path torn = folder.resolve("torn");
+    Files.createDirectories(torn);
+    List<String> lines = Files.readAllLines(folder.resolve("journal.jsonl"));
+    Files.writeString(
+        torn.resolve("journal.jsonl"),
+        String.join("\n", lines.subList(0, 21)) + "\n" + lines.get(21).substring(0, 9));
+    assertThat(Journals.read(torn).trials()).hasSize(20);
+    Files.writeString(torn.resolve("journal.jsonl"), lines.get(0) + "\n");
+    assertThatThrownBy(() -> Journals.read(torn))
+        .isInstanceOf(JournalException.class)
+        .hasMessageContaining("no trial was scored yet");
+    Files.writeString(torn.resolve("journal.jsonl"), lines.get(1) + "\n");
+    assertThatThrownBy(() -> Journals.read(torn))
+        .isInstanceOf(JournalException.class)
+        .hasMessageContaining("line 1");
+    assertThatThrownBy(() -> Journals.read(folder.resolve("none")))
+        .isInstanceOf(JournalException.class)
+        .hasMessageContaining("cannot read");
+  }
+
+  @Test
+  void aJournalTellsOfTheFinal(@TempDir Path folder) {
+    EvolutionResult ended =
+        run(
+            plan(Optimizers.cmaEs(), StopCondition.evaluations(60), Optional.of(folder), true),
+            scoring(2));
+    EvolutionResult read = Journals.read(folder);
+    assertThat(read.best().recipe().digest()).isEqualTo(ended.best().recipe().digest());
+    assertThat(read.finalists()).hasSameSizeAs(ended.finalists());
+    assertThat(read.best().validation()).isEqualTo(ended.best().validation());
+  }
+
+  @Test
+  void theStartCompetesIfItIsWanted() {
+    SearchPlan plan =
+        plan(Optimizers.randomSearch(), StopCondition.evaluations(5), Optional.empty(), true);
+    SearchPlan withStart =
+        new SearchPlan(
+            plan.space(),
+            plan.decoder(),
+            plan.objectives(),
+            plan.optimizer(),
+            plan.stopWhen(),
+            plan.seed(),
+            plan.journal(),
+            plan.selection().withStart(),
+            plan.failureLimit(),
+            plan.settings(),
+            plan.environment(),
+            plan.listeners());
+    assertThat(run(plan, scoring(1)).finalists()).noneMatch(m -> m.origin().equals("start"));
+    assertThat(run(withStart, scoring(1)).finalists())
+        .anyMatch(m -> m.origin().equals("start") && m.genome().equals(plan.space().start()));
+  }
+
+  @Test
+  void stagesFollowEachOther() throws InterruptedException {
+    List<String> heard = new ArrayList<>();
+    List<String> closed = new ArrayList<>();
+    Function<String, Stage> stage =
+        name ->
+            stage(
+                name,
+                earlier -> {
+                  heard.add(name + " after " + earlier.keySet());
+                  return new Stage.Search(
+                      plan(
+                          Optimizers.cmaEs(),
+                          StopCondition.evaluations(10),
+                          Optional.empty(),
+                          false),
+                      scoring(2),
+                      () -> closed.add(name));
+                });
+    EvolutionResult result =
+        EvolutionRun.startStages(
+                List.of(stage.apply("one"), stage.apply("two"), stage.apply("three")))
+            .await();
+    assertThat(heard).containsExactly("one after []", "two after [one]", "three after [one, two]");
+    assertThat(closed).containsExactly("one", "two", "three");
+    assertThat(result.stages()).containsOnlyKeys("one", "two");
+    assertThat(result.trials()).hasSize(10);
+  }
+
+  @Test
+  @Timeout(60)
+  void aCancelEndsTheStageUnderWayAndAllThatFollow() throws InterruptedException {
+    CountDownLatch running = new CountDownLatch(3);
+    CountDownLatch goOn = new CountDownLatch(1);
+    Fake slow =
+        new Fake(
+            1,
+            task -> {
+              running.countDown();
+              if (running.getCount() == 0) {
+                await(goOn);
+              }
+              return Outcome.Scored.of(1);
+            });
+    Stage first =
+        stage(
+            "first",
+            earlier ->
+                new Stage.Search(
+                    plan(
+                        Optimizers.cmaEs(),
+                        StopCondition.evaluations(1000),
+                        Optional.empty(),
+                        false),
+                    slow,
+                    () -> {}));
+    Stage never =
+        stage(
+            "never",
+            earlier -> {
+              throw new AssertionError("prepared after a cancel");
+            });
+    EvolutionRun run = EvolutionRun.startStages(List.of(first, never));
+    running.await();
+    run.cancel();
+    goOn.countDown();
+    EvolutionResult result = run.await();
+    assertThat(result.stopReason()).isEqualTo(StopReason.CANCELLED);
+    assertThat(result.stages()).isEmpty();
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      latch.await();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static Stage stage(
+      String name, Function<Map<String, EvolutionResult>, Stage.Search> prepare) {
+    return new Stage() {
+      @Override
+      public String name() {
+        return name;
+      }
+
+      @Override
+      public Search prepare(Map<String, EvolutionResult> earlier) {
+        return prepare.apply(earlier);
+      }
+    };
   }
 
   @Test
