@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.TensorSelector;
 import io.evomerge.exception.RecipeException;
+import io.evomerge.genome.HopScaling;
 import io.evomerge.genome.Semantics;
 import io.evomerge.tensor.DType;
 import java.nio.file.Files;
@@ -66,6 +67,82 @@ class RecipeFilesTest {
                 .dtype(DType.BF16)
                 .tokenizer("base")
                 .build());
+  }
+
+  @Test
+  void aPathIsRead() {
+    MergeRecipe recipe =
+        RecipeFiles.fromYaml(
+            """
+            evomerge: 1
+            operator: passthrough
+            sources: [zoo/math-en]
+            data_flow: {merged: math-en, scaling: stream}
+            models:
+              - {name: ja, path: zoo/ja}
+            hops:
+              - [math-en, 0]
+              - [ja, 3, 0.75]
+              - [math-en, 5, 1]
+            """);
+    assertThat(recipe.dataFlow())
+        .contains(
+            new DataFlow(
+                "math-en",
+                List.of(new CheckpointRef("ja", "zoo/ja", "")),
+                List.of(new Hop("math-en", 0, 1), new Hop("ja", 3, 0.75), new Hop("math-en", 5, 1)),
+                HopScaling.STREAM));
+    assertThat(RecipeFiles.fromYaml(RecipeFiles.toYaml(recipe))).isEqualTo(recipe);
+    assertThat(RecipeFiles.fromJson(RecipeFiles.toJson(recipe))).isEqualTo(recipe);
+    MergeRecipe without =
+        recipe.toBuilder()
+            .dataFlow(
+                recipe.dataFlow().get().withHops(recipe.dataFlow().get().hops().subList(0, 2)))
+            .build();
+    assertThat(without.digest()).isNotEqualTo(recipe.digest());
+  }
+
+  @Test
+  void mistakesOnAPathAreAllNamed() {
+    assertThatThrownBy(
+            () ->
+                RecipeFiles.fromYaml(
+                    """
+                    evomerge: 1
+                    operator: passthrough
+                    sources: [zoo/math-en]
+                    data_flow: {merged: math-en, scaling: residual, first: x}
+                    hops:
+                      - [math-en, zero]
+                      - math-en
+                    """))
+        .isInstanceOf(RecipeException.class)
+        .hasMessageContaining("line 4: scaling 'residual', wanted branch or stream")
+        .hasMessageContaining("unknown key 'first'")
+        .hasMessageContaining("'layer' is 'zero', wanted a whole number")
+        .hasMessageContaining("line 7: a hop is a model, its layer and a scale");
+    assertThatThrownBy(
+            () ->
+                RecipeFiles.fromYaml(
+                    """
+                    evomerge: 1
+                    operator: passthrough
+                    sources: [zoo/math-en]
+                    data_flow: {merged: math-en}
+                    models: [zoo/ja, zoo/math-en]
+                    hops: [[math-en, 0], [jaa, 1], [ja, -1]]
+                    """))
+        .isInstanceOf(RecipeException.class)
+        .hasMessageContaining("two models share a name")
+        .hasMessageContaining("hop 1: 'jaa' is none of the models")
+        .hasMessageContaining("did you mean 'ja'")
+        .hasMessageContaining("hop 2: layer -1");
+    assertThatThrownBy(
+            () ->
+                RecipeFiles.fromYaml(
+                    "{evomerge: 1, operator: passthrough, sources: [a], models: [b]}"))
+        .isInstanceOf(RecipeException.class)
+        .hasMessageContaining("'models' are for a path");
   }
 
   @Test
