@@ -9,28 +9,37 @@ import io.evomerge.checkpoint.Checkpoints;
 import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.EvoMergeException;
+import io.evomerge.exception.RecipeException;
 import io.evomerge.fitness.Direction;
 import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.FitnessFunction;
 import io.evomerge.fitness.Objective;
-import io.evomerge.genome.ParameterSearchSpace;
+import io.evomerge.fitness.Outcome;
+import io.evomerge.fitness.PairedComparison;
+import io.evomerge.genome.DataFlowSpace;
+import io.evomerge.genome.JointSpace;
 import io.evomerge.genome.ParameterSpace;
 import io.evomerge.genome.SearchSpace;
 import io.evomerge.genome.Semantics;
+import io.evomerge.internal.text.DidYouMean;
 import io.evomerge.internal.version.Version;
 import io.evomerge.merge.MergeOperator;
+import io.evomerge.merge.MergeOperators;
 import io.evomerge.optimizer.OptimizerFactory;
 import io.evomerge.optimizer.Optimizers;
 import io.evomerge.recipe.MergeRecipe;
-import io.evomerge.recipe.ParameterRecipeDecoder;
+import io.evomerge.recipe.PathVariants;
+import io.evomerge.result.Ablation;
 import io.evomerge.result.EvolutionResult;
 import io.evomerge.run.EvolutionRun;
 import io.evomerge.run.RunListener;
 import io.evomerge.run.SearchPlan;
 import io.evomerge.run.Selection;
+import io.evomerge.run.Stage;
 import io.evomerge.run.StopCondition;
 import io.evomerge.run.TrialEvaluator;
 import io.evomerge.run.TrialEvaluators;
+import io.evomerge.run.TrialTask;
 import io.evomerge.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -40,11 +49,14 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -66,28 +78,16 @@ import org.jspecify.annotations.Nullable;
 public final class EvoMerge implements AutoCloseable {
 
   private final Builder settings;
-  private final List<Checkpoint> owned;
-  private final Optional<Checkpoint> base;
-  private final List<Checkpoint> sources;
-  private final CandidateAssembler assembler;
-  private final ParameterSearchSpace space;
-  private final MergeRecipe template;
+  private final OpenModels models;
+  private final List<BoundStage> stages;
 
-  private EvoMerge(
-      Builder settings,
-      List<Checkpoint> owned,
-      Optional<Checkpoint> base,
-      List<Checkpoint> sources,
-      CandidateAssembler assembler,
-      ParameterSearchSpace space,
-      MergeRecipe template) {
+  /** A search of a run; without stages there is one, without a name. */
+  private record BoundStage(String name, Builder settings, BoundSearch search) {}
+
+  private EvoMerge(Builder settings, OpenModels models, List<BoundStage> stages) {
     this.settings = settings;
-    this.owned = owned;
-    this.base = base;
-    this.sources = sources;
-    this.assembler = assembler;
-    this.space = space;
-    this.template = template;
+    this.models = models;
+    this.stages = stages;
   }
 
   /** Returns an empty builder. */
@@ -100,31 +100,74 @@ public final class EvoMerge implements AutoCloseable {
     return new Builder(settings);
   }
 
-  /** Returns the genes that are searched. */
+  /** Returns the genes that are searched; with stages, those of the last one. */
   public SearchSpace space() {
-    return space;
+    return last().search().space();
   }
 
   /**
    * Returns the recipe that all candidates share: sources, operator, frozen parameters, seed; to
-   * derive a recipe by hand that can be evaluated or written here.
+   * derive a recipe by hand that can be evaluated or written here. Its data flow path, if it has
+   * one, leads through the layers of the first model as they are.
+   *
+   * <p>With stages, it is that of the last one; where that takes a model of an earlier stage, the
+   * start of that stage stands in its place.
    */
   public MergeRecipe template() {
-    return template;
+    return last().search().template();
+  }
+
+  private BoundStage last() {
+    return stages.get(stages.size() - 1);
   }
 
   /**
-   * Starts the search on threads of its own. Resumes if the journal is there.
+   * Starts the search on threads of its own. Resumes if the journal is there. Stages follow each
+   * other; the result is the last one's, and {@link EvolutionResult#stages} holds those before.
    *
    * @throws io.evomerge.exception.JournalException if the journal is in use, damaged or of another
    *     search (through the run)
    */
   public EvolutionRun start() {
+    if (settings.stages.isEmpty()) {
+      Stage.Search search = prepared(last(), last().search(), () -> {});
+      return EvolutionRun.start(search.plan(), search.evaluator());
+    }
+    return EvolutionRun.startStages(stages.stream().map(this::stage).toList());
+  }
+
+  private Stage stage(BoundStage stage) {
+    return new Stage() {
+      @Override
+      public String name() {
+        return stage.name();
+      }
+
+      @Override
+      public Search prepare(Map<String, EvolutionResult> earlier) {
+        String from = stage.settings().bestOf;
+        if (from == null) {
+          return prepared(stage, stage.search(), () -> {});
+        }
+        MergeRecipe best = earlier.get(from).best().recipe();
+        BoundSearch search =
+            BoundSearch.bind(
+                stage.settings(),
+                models,
+                Optional.of(new BoundSearch.First(from, best)),
+                new ArrayList<>());
+        return prepared(stage, search, search);
+      }
+    };
+  }
+
+  private Stage.Search prepared(BoundStage stage, BoundSearch search, AutoCloseable resources) {
+    Builder its = stage.settings();
     TrialEvaluator evaluator =
-        settings.evaluator != null
-            ? settings.evaluator.get()
-            : TrialEvaluators.local(assembler, settings.objectives, settings.parallelism);
-    return EvolutionRun.start(plan(), evaluator);
+        its.evaluator != null
+            ? its.evaluator.get()
+            : TrialEvaluators.local(search.assembler(), its.objectives, its.parallelism);
+    return new Stage.Search(plan(its, search), evaluator, resources);
   }
 
   /**
@@ -138,7 +181,7 @@ public final class EvoMerge implements AutoCloseable {
   }
 
   /**
-   * Scores one recipe over the sources of this search.
+   * Scores one recipe over the models of this search.
    *
    * @param recipe of this search's operator
    * @param fitness scores it
@@ -146,6 +189,16 @@ public final class EvoMerge implements AutoCloseable {
    *     through
    */
   public Fitness evaluate(MergeRecipe recipe, FitnessFunction fitness) {
+    if (settings.stages.isEmpty() && settings.space instanceof SpaceChoice.Weights) {
+      return evaluate(last().search().assembler(), recipe, fitness);
+    }
+    try (CandidateAssembler own = assembler(recipe)) {
+      return evaluate(own, recipe, fitness);
+    }
+  }
+
+  private static Fitness evaluate(
+      CandidateAssembler assembler, MergeRecipe recipe, FitnessFunction fitness) {
     try (WeightStore store = assembler.newStore()) {
       return fitness.evaluate(assembler.assemble(recipe, store));
     } catch (RuntimeException e) {
@@ -153,6 +206,104 @@ public final class EvoMerge implements AutoCloseable {
     } catch (Exception e) {
       throw new EvoMergeException("the fitness function failed: " + e, e);
     }
+  }
+
+  /**
+   * Scores a path and the same path with one thing changed at a time: all scales 1, the models
+   * swapped, each hop left out; see {@link PathVariants#ablation}.
+   *
+   * <p>Variants are scored at once as the parallelism allows; no result depends on it. One that
+   * cannot be scored says why; the whole path must be.
+   *
+   * @param recipe with a data flow path, over the models of this search
+   * @param fitness scores it; where it gives items, each variant is compared with the whole path
+   *     item by item
+   * @throws EvoMergeException if the recipe has no path, or cannot be scored
+   */
+  public Ablation ablation(MergeRecipe recipe, FitnessFunction fitness) {
+    try (CandidateAssembler assembler = assembler(recipe)) {
+      Map<String, MergeRecipe> variants =
+          PathVariants.ablation(
+              recipe,
+              model ->
+                  models.pathModelsOf(recipe).stream()
+                      .filter(other -> other.name().equals(model))
+                      .findFirst()
+                      .map(Checkpoint::layout)
+                      .orElseGet(assembler::layout)
+                      .layerCount());
+      Objective objective =
+          new Objective("ablation", Direction.MAXIMIZE, fitness, Optional.empty());
+      try (TrialEvaluator evaluator =
+          TrialEvaluators.local(assembler, List.of(objective), settings.parallelism)) {
+        CompletableFuture<Outcome> whole = submit(evaluator, recipe);
+        Map<String, CompletableFuture<Outcome>> outcomes = new LinkedHashMap<>();
+        variants.forEach((name, variant) -> outcomes.put(name, submit(evaluator, variant)));
+        Outcome outcome = whole.join();
+        if (!(outcome instanceof Outcome.Scored scored)) {
+          throw new EvoMergeException("the path could not be scored: " + outcome);
+        }
+        Fitness all = scored.fitness().get(0);
+        List<Ablation.Variant> rows = new ArrayList<>();
+        outcomes.forEach((name, other) -> rows.add(row(name, variants.get(name), all, other)));
+        return new Ablation(recipe, all, rows);
+      }
+    }
+  }
+
+  private static CompletableFuture<Outcome> submit(TrialEvaluator evaluator, MergeRecipe recipe) {
+    return evaluator.submit(new TrialTask(recipe, TrialTask.Data.SEARCH));
+  }
+
+  private static Ablation.Variant row(
+      String name, MergeRecipe variant, Fitness whole, CompletableFuture<Outcome> outcome) {
+    if (!(outcome.join() instanceof Outcome.Scored scored)) {
+      return new Ablation.Variant(
+          name,
+          variant,
+          Optional.empty(),
+          Optional.empty(),
+          Optional.of(outcome.join().toString()));
+    }
+    Fitness fitness = scored.fitness().get(0);
+    boolean items = fitness.items().length > 0 && fitness.items().length == whole.items().length;
+    return new Ablation.Variant(
+        name,
+        variant,
+        Optional.of(fitness),
+        items
+            ? Optional.of(PairedComparison.of(fitness.items(), whole.items()))
+            : Optional.empty(),
+        Optional.empty());
+  }
+
+  /** An assembler for one recipe and those that differ from it in the hops of its path. */
+  private CandidateAssembler assembler(MergeRecipe recipe) {
+    CandidateAssembler.Builder builder =
+        CandidateAssembler.builder(operator(recipe))
+            .semantics(recipe.semantics())
+            .sources(models.sourcesOf(recipe))
+            .pathModels(models.pathModelsOf(recipe))
+            .structure(recipe)
+            .shareMerged(recipe.dataFlow().isPresent())
+            .threads(settings.mergeThreads());
+    models.baseOf(recipe).ifPresent(builder::base);
+    return builder.build();
+  }
+
+  private MergeOperator operator(MergeRecipe recipe) {
+    Map<String, MergeOperator> known = new LinkedHashMap<>(MergeOperators.standard());
+    stages.forEach(
+        stage -> known.put(stage.search().operator().name(), stage.search().operator()));
+    MergeOperator operator = known.get(recipe.operator());
+    if (operator == null) {
+      throw new RecipeException(
+          "unknown operator '"
+              + recipe.operator()
+              + "'"
+              + DidYouMean.hint(recipe.operator(), known.keySet()));
+    }
+    return operator;
   }
 
   /**
@@ -176,47 +327,63 @@ public final class EvoMerge implements AutoCloseable {
    */
   public void write(MergeRecipe recipe, Path folder, WriteOptions options) throws IOException {
     MergedModelWriter.builder()
-        .operator(assembler.operator())
+        .operator(operator(recipe))
         .parallelism(settings.parallelism)
         .writeOptions(options)
         .build()
-        .write(recipe, base, sources, folder);
+        .write(
+            recipe,
+            models.baseOf(recipe),
+            models.sourcesOf(recipe),
+            models.pathModelsOf(recipe),
+            folder);
   }
 
   /** Closes the checkpoints that were given as paths; idempotent. End runs before. */
   @Override
   public void close() {
-    assembler.close();
-    owned.forEach(Checkpoint::close);
+    stages.forEach(stage -> stage.search().close());
+    models.close();
   }
 
-  private SearchPlan plan() {
+  private SearchPlan plan(Builder its, BoundSearch search) {
     return new SearchPlan(
-        space,
-        new ParameterRecipeDecoder(space, template),
-        settings.objectives,
-        settings.optimizer,
-        settings.stopWhen,
-        settings.seed,
-        Optional.ofNullable(settings.journal),
-        settings.selection,
-        settings.failureLimit,
-        searchSettings(),
-        environment(),
-        settings.listeners);
+        search.space(),
+        search.decoder(),
+        its.objectives,
+        its.optimizer,
+        its.stopWhen,
+        its.seed,
+        Optional.ofNullable(its.journal),
+        its.chosenSelection(),
+        its.failureLimit,
+        searchSettings(its, search),
+        environment(its),
+        its.listeners);
   }
 
-  private Map<String, String> searchSettings() {
+  private Map<String, String> searchSettings(Builder settings, BoundSearch search) {
+    MergeRecipe template = search.template();
     Map<String, String> all = new LinkedHashMap<>();
-    base.ifPresent(model -> all.put("base", model.name() + " sha256:" + model.sha256()));
-    for (int i = 0; i < sources.size(); i++) {
-      Checkpoint source = sources.get(i);
-      all.put("source." + i, source.name() + " sha256:" + source.sha256());
+    template.base().ifPresent(ref -> all.put("base", ref.name() + " sha256:" + ref.sha256()));
+    for (int i = 0; i < template.sources().size(); i++) {
+      CheckpointRef ref = template.sources().get(i);
+      all.put("source." + i, ref.name() + " sha256:" + ref.sha256());
     }
+    template
+        .dataFlow()
+        .ifPresent(
+            flow -> {
+              all.put("path.0", flow.merged());
+              for (int i = 0; i < flow.models().size(); i++) {
+                CheckpointRef ref = flow.models().get(i);
+                all.put("path." + (i + 1), ref.name() + " sha256:" + ref.sha256());
+              }
+            });
     all.put("operator", template.operator());
     all.put("semantics", template.semantics().name());
     all.put("dtype", template.dtype().map(DType::name).orElse("of the sources"));
-    if (!template.equals(settings.template(template.base(), template.sources(), false))) {
+    if (!template.equals(settings.plainTemplate(template))) {
       all.put("recipe", template.digest());
     }
     settings.space.settings().forEach((name, value) -> all.put("space." + name, value));
@@ -235,7 +402,7 @@ public final class EvoMerge implements AutoCloseable {
     return all;
   }
 
-  private Map<String, String> environment() {
+  private static Map<String, String> environment(Builder settings) {
     Map<String, String> all = new LinkedHashMap<>();
     all.put("evomerge", Version.current());
     all.put("java", System.getProperty("java.version") + ", " + System.getProperty("java.vm.name"));
@@ -257,30 +424,48 @@ public final class EvoMerge implements AutoCloseable {
    */
   public static final class Builder {
 
+    private static final Pattern STAGE_NAME = Pattern.compile("[A-Za-z0-9._-]+");
+
+    @Nullable MergeOperator operator;
+    @Nullable SpaceChoice space;
+    final List<String> pathModels = new ArrayList<>();
+    OptimizerFactory optimizer = Optimizers.cmaEs();
+    final List<Objective> objectives = new ArrayList<>();
+    long seed;
     private @Nullable Model base;
     private final List<Model> sources = new ArrayList<>();
-    private @Nullable MergeOperator operator;
     private Semantics semantics = Semantics.PAPER;
-    private @Nullable ParameterSpace space;
-    private OptimizerFactory optimizer = Optimizers.cmaEs();
-    private final List<Objective> objectives = new ArrayList<>();
     private StopCondition stopWhen = StopCondition.evaluations(1_000);
-    private long seed;
     private int parallelism = 1;
     private @Nullable Path journal;
-    private Selection selection = Selection.standard();
+    private @Nullable Selection selection;
     private int failureLimit = 16;
     private @Nullable DType dtype;
     private UnaryOperator<MergeRecipe.Builder> recipe = UnaryOperator.identity();
     private @Nullable Supplier<TrialEvaluator> evaluator;
     private final List<RunListener> listeners = new ArrayList<>();
+    private final List<NamedStage> stages = new ArrayList<>();
+    private @Nullable String bestOf;
+    private boolean isStage;
+
+    /** A stage as it was given. */
+    private record NamedStage(String name, UnaryOperator<Builder> settings) {}
 
     /** A model as it was given: a path that we open, or an open checkpoint of the caller's. */
     private record Model(
         @Nullable String name,
         @Nullable Path path,
         @Nullable Path adapter,
-        @Nullable Checkpoint open) {}
+        @Nullable Checkpoint open) {
+
+      @Nullable String shortName() {
+        if (name != null || open != null) {
+          return name != null ? name : open.name();
+        }
+        Path last = path == null ? null : path.getFileName();
+        return last == null ? null : last.toString();
+      }
+    }
 
     private Builder() {}
 
@@ -302,6 +487,10 @@ public final class EvoMerge implements AutoCloseable {
       recipe = other.recipe;
       evaluator = other.evaluator;
       listeners.addAll(other.listeners);
+      pathModels.addAll(other.pathModels);
+      stages.addAll(other.stages);
+      bestOf = other.bestOf;
+      isStage = other.isStage;
     }
 
     /**
@@ -393,12 +582,77 @@ public final class EvoMerge implements AutoCloseable {
     }
 
     /**
-     * What evolution changes.
+     * Lets evolution change how weights mix.
      *
      * @param value e.g. {@code ParameterSpace.perLayer()}
      */
     public Builder searchSpace(ParameterSpace value) {
-      space = value;
+      space = new SpaceChoice.Weights(value);
+      return this;
+    }
+
+    /**
+     * Lets evolution change the path that a token takes through the layers of the sources, whose
+     * weights stay as they are. The first source gives tokenizer, embeddings, final norm and head;
+     * in a stage after {@link #addBestOf}, that stage's model does. No operator is needed. The
+     * first model as it is competes in the final.
+     *
+     * @param value e.g. {@code DataFlowSpace.repeats(3)}
+     */
+    public Builder searchSpace(DataFlowSpace value) {
+      space = new SpaceChoice.Path(value);
+      return this;
+    }
+
+    /**
+     * Lets evolution change weights and path at once: the path leads through the layers of the
+     * merged model.
+     *
+     * @param value e.g. {@code JointSpace.of(ParameterSpace.perLayer(), DataFlowSpace.repeats(2))}
+     */
+    public Builder searchSpace(JointSpace value) {
+      space = new SpaceChoice.Joint(value);
+      return this;
+    }
+
+    /**
+     * Which sources may lend layers to the path, besides the first model; default all of them.
+     *
+     * @param names of sources
+     */
+    public Builder pathModels(String... names) {
+      pathModels.clear();
+      pathModels.addAll(List.of(names));
+      return this;
+    }
+
+    /**
+     * Adds a search to a sequence of searches. It begins with the settings made on this builder
+     * when {@link #build()} is called, whatever their order, and changes what it needs: operator,
+     * space, optimiser, budget. Its journal is the folder of its name in the search's journal
+     * folder, if there is one.
+     *
+     * <pre>{@code
+     * .stage("ps", s -> s.operator(ties()).searchSpace(ParameterSpace.perLayer()))
+     * .stage("dfs", s -> s.addBestOf("ps").searchSpace(DataFlowSpace.repeats(3)))
+     * }</pre>
+     *
+     * @param name unique among the stages; letters, digits, {@code . _ -}
+     * @param changes applied to a copy of this builder
+     */
+    public Builder stage(String name, UnaryOperator<Builder> changes) {
+      stages.add(new NamedStage(name, changes));
+      return this;
+    }
+
+    /**
+     * In a stage with a {@link DataFlowSpace}: makes the model that an earlier stage finds the
+     * first model of the path; the sources join it as they are.
+     *
+     * @param stage name of an earlier stage that searches weights
+     */
+    public Builder addBestOf(String stage) {
+      bestOf = stage;
       return this;
     }
 
@@ -501,7 +755,7 @@ public final class EvoMerge implements AutoCloseable {
     /**
      * Which models compete on the validation data.
      *
-     * @param value default {@link Selection#standard()}
+     * @param value default {@link Selection#standard()}, for a search of paths alone with the start
      */
     public Builder selection(Selection value) {
       selection = value;
@@ -568,9 +822,8 @@ public final class EvoMerge implements AutoCloseable {
     public EvoMerge build() {
       Builder copy = new Builder(this);
       List<String> problems = new ArrayList<>();
-      copy.check(problems);
       List<Checkpoint> owned = new ArrayList<>();
-      @Nullable CandidateAssembler assembler = null;
+      List<BoundStage> bound = new ArrayList<>();
       boolean built = false;
       try {
         Optional<Checkpoint> openBase =
@@ -580,108 +833,193 @@ public final class EvoMerge implements AutoCloseable {
           open(model, "source", owned, problems).ifPresent(open::add);
         }
         checkNames(openBase, open, problems);
-        if (copy.operator == null
-            || copy.space == null
-            || open.size() != copy.sources.size()
-            || open.isEmpty()
-            || (copy.base != null && openBase.isEmpty())) {
+        boolean allOpen =
+            open.size() == copy.sources.size()
+                && !open.isEmpty()
+                && (copy.base == null || openBase.isPresent());
+        OpenModels models = new OpenModels(openBase, open, owned);
+        for (NamedStage stage : copy.sequence(problems)) {
+          bindStage(copy, stage, models, allOpen, bound, problems);
+        }
+        if (!problems.isEmpty()) {
           throw new ConfigurationException("EvoMerge", problems);
         }
-        // Without digests, which are slow: they do not matter for what fits.
-        MergeRecipe structure =
-            collect(
-                problems,
-                () ->
-                    copy.template(
-                        openBase.map(Builder::undigested),
-                        open.stream().map(Builder::undigested).toList(),
-                        true));
-        if (structure == null) {
-          throw new ConfigurationException("EvoMerge", problems);
-        }
-        @Nullable CandidateAssembler fitting =
-            collect(
-                problems,
-                () ->
-                    assembler(
-                        copy.operator,
-                        copy.semantics,
-                        openBase,
-                        open,
-                        structure,
-                        copy.mergeThreads()));
-        assembler = fitting;
-        List<String> names = open.stream().map(Checkpoint::name).toList();
-        ParameterSearchSpace bound =
-            collect(
-                problems,
-                () ->
-                    copy.space.bind(
-                        fitting == null ? openBase.orElse(open.get(0)).layout() : fitting.layout(),
-                        copy.operator.parameters(),
-                        names));
-        if (bound != null) {
-          List<Direction> directions = copy.objectives.stream().map(Objective::direction).toList();
-          if (!directions.isEmpty()) {
-            collect(problems, () -> tryOptimizer(copy.optimizer, bound, directions, copy.seed));
-          }
-        }
-        if (!problems.isEmpty() || assembler == null || bound == null) {
-          throw new ConfigurationException("EvoMerge", problems);
-        }
-        MergeRecipe template =
-            copy.template(
-                openBase.map(Checkpoint::ref), open.stream().map(Checkpoint::ref).toList(), true);
-        EvoMerge search =
-            new EvoMerge(copy, owned, openBase, List.copyOf(open), assembler, bound, template);
         built = true;
-        return search;
+        return new EvoMerge(copy, models, List.copyOf(bound));
       } finally {
         if (!built) {
-          if (assembler != null) {
-            assembler.close();
-          }
+          bound.forEach(stage -> stage.search().close());
           owned.forEach(Checkpoint::close);
         }
       }
     }
 
+    /** The stages, or this search as the only one. */
+    private List<NamedStage> sequence(List<String> problems) {
+      Set<String> names = new HashSet<>();
+      for (NamedStage stage : stages) {
+        if (!STAGE_NAME.matcher(stage.name()).matches()) {
+          problems.add("stage '" + stage.name() + "': wanted letters, digits, '.', '_' or '-'");
+        }
+        if (!names.add(stage.name())) {
+          problems.add("two stages are named '" + stage.name() + "'");
+        }
+      }
+      return stages.isEmpty()
+          ? List.of(new NamedStage("", UnaryOperator.identity()))
+          : List.copyOf(stages);
+    }
+
+    private static void bindStage(
+        Builder whole,
+        NamedStage stage,
+        OpenModels models,
+        boolean allOpen,
+        List<BoundStage> bound,
+        List<String> problems) {
+      Builder its = whole.forStage(stage);
+      List<String> own = new ArrayList<>();
+      its.check(own);
+      if (its.sources.size() != whole.sources.size() || !Objects.equals(its.base, whole.base)) {
+        own.add("all stages have the same base and sources; give them outside of stage(...)");
+      }
+      Optional<BoundSearch.First> first = its.first(bound, own);
+      if (allOpen && its.space != null && (its.operator != null || its.searchesPathsAlone())) {
+        boolean complete = own.isEmpty() || its.bestOf == null;
+        if (complete) {
+          try {
+            bound.add(
+                new BoundStage(stage.name(), its, BoundSearch.bind(its, models, first, own)));
+          } catch (ConfigurationException e) {
+            own.clear();
+            own.addAll(e.problems());
+          }
+        }
+      }
+      String where = stage.name().isEmpty() ? "" : "stage '" + stage.name() + "': ";
+      own.stream()
+          .map(problem -> where + problem)
+          .filter(problem -> !problems.contains(problem))
+          .forEach(problems::add);
+    }
+
+    private Builder forStage(NamedStage stage) {
+      Builder start = new Builder(this);
+      if (stage.name().isEmpty()) {
+        return start;
+      }
+      start.stages.clear();
+      start.isStage = true;
+      if (journal != null) {
+        start.journal = journal.resolve(stage.name());
+      }
+      return new Builder(stage.settings().apply(start));
+    }
+
+    /** The model of an earlier stage; until that has run, its start stands in its place. */
+    private Optional<BoundSearch.First> first(List<BoundStage> earlier, List<String> problems) {
+      if (bestOf == null) {
+        return Optional.empty();
+      }
+      String wanted = bestOf;
+      if (!searchesPathsAlone()) {
+        problems.add("addBestOf(\"" + wanted + "\") is for stages with a DataFlowSpace");
+        return Optional.empty();
+      }
+      Optional<BoundStage> stage =
+          earlier.stream().filter(one -> one.name().equals(wanted)).findFirst();
+      if (stage.isEmpty()) {
+        List<String> names = earlier.stream().map(BoundStage::name).toList();
+        problems.add(
+            "addBestOf(\""
+                + wanted
+                + "\"): there is no earlier stage of that name"
+                + DidYouMean.hint(wanted, names));
+        return Optional.empty();
+      }
+      if (!(stage.get().settings().space instanceof SpaceChoice.Weights)) {
+        problems.add(
+            "addBestOf(\""
+                + wanted
+                + "\"): its models have paths of their own, and a path cannot lead through paths;"
+                + " write its model to a folder and add that as a source of another search");
+        return Optional.empty();
+      }
+      if (sources.stream().anyMatch(model -> wanted.equals(model.shortName()))) {
+        problems.add("addBestOf(\"" + wanted + "\"): a source has the same name");
+        return Optional.empty();
+      }
+      BoundSearch search = stage.get().search();
+      operator = search.operator();
+      return Optional.of(
+          new BoundSearch.First(wanted, search.decoder().decode(search.space().start())));
+    }
+
+    private boolean searchesPathsAlone() {
+      return space instanceof SpaceChoice.Path;
+    }
+
+    /** Where the start is a model that is there already, it should be beaten. */
+    private Selection chosenSelection() {
+      if (selection != null) {
+        return selection;
+      }
+      return searchesPathsAlone() ? Selection.standard().withStart() : Selection.standard();
+    }
+
     /** Processors that evaluations leave idle while a candidate is merged. */
-    private int mergeThreads() {
+    int mergeThreads() {
       return Math.max(1, Runtime.getRuntime().availableProcessors() / Math.max(1, parallelism));
     }
 
-    private static CheckpointRef undigested(Checkpoint model) {
-      // Not ref(), which computes the digest.
-      return new CheckpointRef(
-          model.name(),
-          model.location().toString().replace('\\', '/'),
-          model.adapter().map(adapter -> adapter.toString().replace('\\', '/')),
-          "");
-    }
-
-    private MergeRecipe template(
-        Optional<CheckpointRef> baseRef, List<CheckpointRef> refs, boolean customised) {
+    /** Starts the recipe that candidates share. */
+    MergeRecipe.Builder start(MergeOperator method) {
       MergeRecipe.Builder template =
-          MergeRecipe.builder(operator.name()).semantics(semantics).sources(refs).seed(seed);
-      baseRef.ifPresent(template::base);
+          MergeRecipe.builder(method.name()).semantics(semantics).seed(seed);
       if (dtype != null) {
         template.dtype(dtype);
       }
-      return (customised ? recipe.apply(template) : template).build();
+      return template;
+    }
+
+    /** Applies what the host wants of all recipes. */
+    MergeRecipe.Builder customised(MergeRecipe.Builder template) {
+      return recipe.apply(template);
+    }
+
+    /** What a template is that only operator, models, seed and type have gone into. */
+    private MergeRecipe plainTemplate(MergeRecipe template) {
+      MergeRecipe.Builder plain =
+          MergeRecipe.builder(template.operator())
+              .semantics(semantics)
+              .sources(template.sources())
+              .seed(seed);
+      template.base().ifPresent(plain::base);
+      if (dtype != null) {
+        plain.dtype(dtype);
+      }
+      return plain.build();
     }
 
     private void check(List<String> problems) {
       if (sources.isEmpty()) {
         problems.add("no sources: add at least one with sources(path, ...)");
       }
-      if (operator == null) {
+      if (searchesPathsAlone()) {
+        checkPathAlone(problems);
+      } else if (operator == null) {
         problems.add("no merge operator: choose one, e.g. operator(MergeOperators.dareTies())");
       } else if (operator.baseModel() == MergeOperator.BaseModel.REQUIRED && base == null) {
         problems.add(
             "operator '" + operator.name() + "' works on task vectors: give their base(path)");
       } else if (operator.baseModel() == MergeOperator.BaseModel.UNUSED && base != null) {
         problems.add("operator '" + operator.name() + "' uses no base: leave base(...) out");
+      }
+      if (bestOf != null && !isStage) {
+        problems.add("addBestOf(\"" + bestOf + "\") is for stages: call it within stage(...)");
+      }
+      if (isStage && !stages.isEmpty()) {
+        problems.add("a stage cannot have stages");
       }
       if (space == null) {
         problems.add("no search space: choose one, e.g. searchSpace(ParameterSpace.perLayer())");
@@ -706,6 +1044,23 @@ public final class EvoMerge implements AutoCloseable {
       }
       if (dtype != null && !dtype.isFloating()) {
         problems.add("dtype: got " + dtype + ", wanted a floating-point type");
+      }
+    }
+
+    /** What a stage inherits and does not need is no mistake. */
+    private void checkPathAlone(List<String> problems) {
+      if (isStage) {
+        return;
+      }
+      if (operator != null) {
+        problems.add(
+            "operator '"
+                + operator.name()
+                + "' merges weights, and a DataFlowSpace takes layers as they are: leave the operator"
+                + " out, or search both with JointSpace.of(...)");
+      }
+      if (base != null) {
+        problems.add("a DataFlowSpace uses no base: leave base(...) out");
       }
     }
 
@@ -754,47 +1109,6 @@ public final class EvoMerge implements AutoCloseable {
         problems.add(role + " " + model.path() + ": " + what);
         return Optional.empty();
       }
-    }
-
-    private static CandidateAssembler assembler(
-        MergeOperator operator,
-        Semantics semantics,
-        Optional<Checkpoint> base,
-        List<Checkpoint> sources,
-        MergeRecipe structure,
-        int threads) {
-      CandidateAssembler.Builder builder =
-          CandidateAssembler.builder(operator)
-              .semantics(semantics)
-              .sources(sources)
-              .structure(structure)
-              .threads(threads);
-      base.ifPresent(builder::base);
-      return builder.build();
-    }
-
-    /** Whether an optimiser takes this space is known only by making one. */
-    private static boolean tryOptimizer(
-        OptimizerFactory factory, SearchSpace space, List<Direction> directions, long seed) {
-      if (factory.create(space, directions, seed) instanceof AutoCloseable closeable) {
-        try {
-          closeable.close();
-        } catch (Exception e) {
-          throw new EvoMergeException("optimiser '" + factory.name() + "' cannot be closed", e);
-        }
-      }
-      return true;
-    }
-
-    private static <T> @Nullable T collect(List<String> problems, Supplier<T> make) {
-      try {
-        return make.get();
-      } catch (ConfigurationException e) {
-        problems.addAll(e.problems());
-      } catch (EvoMergeException | IllegalArgumentException e) {
-        problems.add(e.getMessage());
-      }
-      return null;
     }
   }
 }

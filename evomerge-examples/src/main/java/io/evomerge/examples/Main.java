@@ -25,6 +25,9 @@ import picocli.CommandLine.ScopeType;
       Check.class,
       Export.class,
       Methods.class,
+      DataFlowSearch.class,
+      HybridSearch.class,
+      Draw.class,
       HelpCommand.class
     },
     mixinStandardHelpOptions = true)
