@@ -110,7 +110,7 @@ public final class ParameterSearchSpace implements SearchSpace {
    *     gene's range; the message names the gene
    */
   public List<GroupValues> decode(Genome genome) {
-    check(genome);
+    GenomeCheck.require(genome, genes);
     Map<GroupKey, Map<String, double[]>> groups = new LinkedHashMap<>();
     for (Assignment assignment : assignments) {
       double[] numbers = assignment.slots().stream().mapToDouble(s -> s.value(genome)).toArray();
@@ -127,32 +127,6 @@ public final class ParameterSearchSpace implements SearchSpace {
     groups.forEach(
         (key, values) -> result.add(new GroupValues(key.select(), ParameterValues.of(values))));
     return result;
-  }
-
-  private void check(Genome genome) {
-    if (genome.size() != genes.size()) {
-      throw new IllegalArgumentException(
-          "the genome has " + genome.size() + " values, the space " + genes.size() + " genes");
-    }
-    for (int i = 0; i < genes.size(); i++) {
-      Gene gene = genes.get(i);
-      double value = genome.value(i);
-      boolean whole = gene instanceof Gene.Real || value == Math.rint(value);
-      if (!(value >= gene.min() && value <= gene.max()) || !whole) {
-        throw new IllegalArgumentException(
-            "gene '"
-                + gene.name()
-                + "' is "
-                + value
-                + ", wanted "
-                + (gene instanceof Gene.Real ? "a number" : "a whole number")
-                + " in ["
-                + gene.min()
-                + ", "
-                + gene.max()
-                + "]");
-      }
-    }
   }
 
   private static void divideBySum(double[] weights) {
