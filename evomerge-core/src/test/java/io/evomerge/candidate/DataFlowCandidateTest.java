@@ -16,6 +16,8 @@ import io.evomerge.merge.TensorMerge;
 import io.evomerge.merge.WholeModelOperator;
 import io.evomerge.recipe.DataFlow;
 import io.evomerge.recipe.Hop;
+import io.evomerge.recipe.LayerRange;
+import io.evomerge.recipe.LayerSlice;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.ParameterValue;
 import io.evomerge.tensor.DType;
@@ -460,10 +462,7 @@ class DataFlowCandidateTest {
     MergeRecipe sliced =
         MergeRecipe.builder("passthrough")
             .source(a.ref())
-            .slices(
-                List.of(
-                    new io.evomerge.recipe.LayerSlice(
-                        List.of(new io.evomerge.recipe.LayerRange("a", 1, 3)))))
+            .slices(List.of(new LayerSlice(List.of(new LayerRange("a", 1, 3)))))
             .dataFlow(PathModels.path("m", others, "m", 1, "b", 1, "m", 0))
             .build();
     try (CandidateAssembler assembler =
