@@ -1,27 +1,30 @@
 package io.evomerge.candidate;
 
 import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.checkpoint.ModelLayout;
+import io.evomerge.checkpoint.TensorRole.Part;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.IncompatibleCheckpointsException;
 import io.evomerge.exception.RecipeException;
-import io.evomerge.genome.ParameterValues;
 import io.evomerge.genome.Semantics;
 import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
-import io.evomerge.merge.WholeModelOperator.Survey;
+import io.evomerge.recipe.DataFlow;
+import io.evomerge.recipe.Hop;
 import io.evomerge.recipe.MergeRecipe;
-import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorBuffer;
-import io.evomerge.tensor.TensorInfo;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +38,10 @@ import org.jspecify.annotations.Nullable;
  * them out. A tensor whose parameters, seed and element type are those that the store holds already
  * is not merged again.
  *
+ * <p>On a data flow path, the merged model gives embeddings, final norm, head and the layers that
+ * the path takes of it; its other layers are not merged. Layers of other models are loaded when a
+ * path first uses them, and all stores share them.
+ *
  * <p>Safe for concurrent use with several stores; one store belongs to one thread at a time. The
  * result does not depend on threads, on what a store held before, or on the cache. The caller keeps
  * the checkpoints open until the assembler is closed, and closes them and the stores.
@@ -44,19 +51,25 @@ public final class CandidateAssembler implements AutoCloseable {
   private final MergeInputs inputs;
   private final Semantics semantics;
   private final MergeCache cache;
-  private final Map<WeightStore, Map<String, Held>> held = new ConcurrentHashMap<>();
+  private final boolean shareMerged;
+  private final Map<WeightStore, MergedWeights> held = new ConcurrentHashMap<>();
+  private final Optional<LayerWeights> layers;
   private final Workers workers;
   private final OwnTokenizer ownTokenizer = new OwnTokenizer();
+  private @Nullable MergedWeights shared;
   private volatile boolean closed;
 
-  /** What a tensor of a store was made with. */
-  private record Held(ParameterValues values, long seed, DType type, Optional<Survey> survey) {}
-
   private CandidateAssembler(
-      MergeInputs inputs, Semantics semantics, MergeCache cache, Workers workers) {
+      MergeInputs inputs,
+      Semantics semantics,
+      MergeCache cache,
+      boolean shareMerged,
+      Workers workers) {
     this.inputs = inputs;
     this.semantics = semantics;
     this.cache = cache;
+    this.shareMerged = shareMerged;
+    this.layers = inputs.layerModels().map(LayerWeights::new);
     this.workers = workers;
   }
 
@@ -70,17 +83,29 @@ public final class CandidateAssembler implements AutoCloseable {
   }
 
   /**
-   * Allocates memory for one worker's candidates: four bytes per weight, outside the heap.
+   * Allocates memory for one worker's candidates: four bytes per weight of the merged model,
+   * outside the heap; with {@link Builder#shareMerged}, only the first store takes any.
    *
    * @throws IllegalArgumentException if a tensor is larger than 2 GiB as float32
    * @throws IllegalStateException if the assembler is closed
    */
   public WeightStore newStore() {
+    MergedWeights weights = shareMerged ? shared() : new MergedWeights(inputs, false);
     requireOpen();
-    WeightStore store = WeightStore.allocate(inputs.merged());
-    held.put(store, new HashMap<>());
+    WeightStore store = WeightStore.over(weights.buffers());
+    held.put(store, weights);
     store.onClose(() -> held.remove(store));
     return store;
+  }
+
+  private synchronized MergedWeights shared() {
+    requireOpen();
+    MergedWeights weights = shared;
+    if (weights == null) {
+      weights = new MergedWeights(inputs, true);
+      shared = weights;
+    }
+    return weights;
   }
 
   /**
@@ -90,9 +115,10 @@ public final class CandidateAssembler implements AutoCloseable {
    * @param store from {@link #newStore()}; overwritten
    * @return valid until the store is used again or closed
    * @throws RecipeException if the recipe means other models (both digests are named), another
-   *     operator or semantics, or parameters that the operator does not take
-   * @throws io.evomerge.exception.MergeException if the operator refuses an input; the store can be
-   *     used again
+   *     operator or semantics, parameters that the operator does not take, layers that a model does
+   *     not have, or another merge than the one that all stores share
+   * @throws io.evomerge.exception.MergeException if the operator refuses an input, or a layer of a
+   *     path has a weight that is NaN or infinite; the store can be used again
    * @throws IllegalStateException if assembler, store or checkpoints are closed
    */
   public CandidateModel assemble(MergeRecipe recipe, WeightStore store) {
@@ -105,27 +131,66 @@ public final class CandidateAssembler implements AutoCloseable {
               + " semantics, the assembler was made for "
               + semantics);
     }
-    Map<String, TensorBuffer> buffers = store.tensors();
-    Map<String, Held> holds = held.get(store);
-    if (holds == null) {
+    store.requireOpen();
+    MergedWeights weights = held.get(store);
+    if (weights == null) {
       throw new IllegalArgumentException("the store is not of this assembler: use newStore()");
     }
-    Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
-    Optional<Survey> survey = inputs.survey(recipe, parameters, cache, workers);
-    for (TensorInfo info : inputs.merged()) {
-      DType type = MergeInputs.outputType(recipe, info);
-      Held wanted = new Held(parameters.apply(info), recipe.seed(), type, survey);
-      if (wanted.equals(holds.get(info.name()))) {
-        continue;
-      }
-      // Forgotten first: a merge that fails leaves half a tensor.
-      holds.remove(info.name());
-      RoundingSink sink = new RoundingSink(buffers.get(info.name()), type);
-      inputs.merge(info, recipe, wanted.values(), survey, cache, workers, sink);
-      holds.put(info.name(), wanted);
+    Optional<ModelConfig> config = inputs.config(recipe);
+    if (recipe.dataFlow().isEmpty()) {
+      weights.merge(recipe, info -> true, cache, workers);
+      return new AssembledModel(
+          recipe, config, inputs.layout(), store, weights.buffers(), tokenizerFolder(recipe));
     }
+    DataFlow flow = recipe.dataFlow().get();
+    LayerModels models = inputs.layerModels().orElseThrow();
+    Set<Integer> used = new HashSet<>();
+    for (Hop hop : flow.hops()) {
+      if (hop.model().equals(flow.merged())) {
+        used.add(hop.layer());
+      }
+    }
+    weights.merge(
+        recipe,
+        info -> !isOfLayer(info.name()) || used.contains(layout().role(info.name()).layer()),
+        cache,
+        workers);
+    Map<String, TensorBuffer> tensors = onPath(recipe, flow, weights.buffers());
     return new AssembledModel(
-        recipe, inputs.config(recipe), inputs.layout(), store, tokenizerFolder(recipe));
+        recipe,
+        config.map(merged -> models.config(merged, flow)),
+        ModelLayout.of(tensors.keySet(), layout().tiedEmbeddings()),
+        store,
+        tensors,
+        tokenizerFolder(recipe));
+  }
+
+  private boolean isOfLayer(String tensor) {
+    return layout().role(tensor).part() == Part.LAYER;
+  }
+
+  /** The weights by the names that they have in the model of a path, in the names' order. */
+  private Map<String, TensorBuffer> onPath(
+      MergeRecipe recipe, DataFlow flow, Map<String, TensorBuffer> merged) {
+    Map<String, TensorBuffer> tensors = new TreeMap<>();
+    List<Map<String, TensorBuffer>> mergedLayers = new ArrayList<>();
+    for (int i = 0; i < layout().layerCount(); i++) {
+      mergedLayers.add(new HashMap<>());
+    }
+    merged.forEach(
+        (name, buffer) ->
+            (isOfLayer(name) ? mergedLayers.get(layout().role(name).layer()) : tensors)
+                .put(name, buffer));
+    for (int i = 0; i < flow.hops().size(); i++) {
+      Hop hop = flow.hops().get(i);
+      Map<String, TensorBuffer> layer =
+          hop.model().equals(flow.merged())
+              ? mergedLayers.get(hop.layer())
+              : layers.orElseThrow().layer(hop.model(), hop.layer(), recipe, workers);
+      int position = i;
+      layer.forEach((name, buffer) -> tensors.put(ModelLayout.withLayer(name, position), buffer));
+    }
+    return Collections.unmodifiableMap(tensors);
   }
 
   /** The folder of a model, or, where the tokenizer is none of the models', one of our own. */
@@ -141,16 +206,26 @@ public final class CandidateAssembler implements AutoCloseable {
     return inputs.operator();
   }
 
-  /** Returns what the tensors of the candidates are. */
+  /**
+   * Returns what the tensors of the merged model are; candidates on a data flow path have layouts
+   * of their own.
+   */
   public ModelLayout layout() {
     return inputs.layout();
   }
 
-  /** Forgets what it kept of the checkpoints; idempotent. Stores stay their owners'. */
+  /**
+   * Forgets what it kept of the checkpoints; idempotent. Stores stay their owners': what they share
+   * stays in memory until the last of them is closed.
+   */
   @Override
   public void close() {
-    closed = true;
+    synchronized (this) {
+      closed = true;
+      shared = null;
+    }
     held.clear();
+    layers.ifPresent(LayerWeights::clear);
     cache.clear();
     inputs.close();
     ownTokenizer.close();
@@ -173,6 +248,7 @@ public final class CandidateAssembler implements AutoCloseable {
     private long cacheBytes = Runtime.getRuntime().maxMemory() / 4;
     private boolean allowMixedDtypes;
     private int threads = 1;
+    private boolean shareMerged;
     private MergeRecipe structure;
 
     private Builder(MergeOperator operator) {
@@ -254,6 +330,18 @@ public final class CandidateAssembler implements AutoCloseable {
     }
 
     /**
+     * Says whether all stores share one copy of the merged model, as in a search over paths alone,
+     * which never changes it; default false. The first recipe that is assembled is merged, others
+     * wait for it, and recipes that would change a tensor of the merged model are refused.
+     *
+     * @param share whether they do
+     */
+    public Builder shareMerged(boolean share) {
+      shareMerged = share;
+      return this;
+    }
+
+    /**
      * Sets the slices, the vocabulary, the statistics and the models of data flow paths that all
      * recipes have in common; default none.
      *
@@ -292,7 +380,11 @@ public final class CandidateAssembler implements AutoCloseable {
               structure.toBuilder().semantics(semantics).build(),
               allowMixedDtypes);
       return new CandidateAssembler(
-          inputs, semantics, MergeCache.ofBytes(cacheBytes), new Workers("assemble", threads));
+          inputs,
+          semantics,
+          MergeCache.ofBytes(cacheBytes),
+          shareMerged,
+          new Workers("assemble", threads));
     }
   }
 }

@@ -28,7 +28,11 @@ public interface CandidateModel {
   /** Returns what each tensor of {@link #tensors()} is. */
   ModelLayout layout();
 
-  /** Returns the memory that holds the weights; see {@link #tensors()} for them by name. */
+  /**
+   * Returns the memory of the worker, whose identity is stable. It holds all weights of this model,
+   * except on a data flow path: see {@link #tensors()}; layers of the merged model that are not on
+   * the path are then whatever they were before.
+   */
   WeightStore weights();
 
   /**

@@ -81,6 +81,7 @@ public final class CandidateModels {
         checkpoint.config(),
         checkpoint.layout(),
         store,
+        buffers,
         MergeInputs.tokenizerFolder(checkpoint));
   }
 

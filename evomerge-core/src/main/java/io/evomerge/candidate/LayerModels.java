@@ -4,7 +4,10 @@ import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.Checkpoints;
 import io.evomerge.checkpoint.MergeableOptions;
+import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.checkpoint.ModelLayout;
+import io.evomerge.checkpoint.TensorRole;
+import io.evomerge.checkpoint.TensorRole.Part;
 import io.evomerge.exception.IncompatibleCheckpointsException;
 import io.evomerge.recipe.DataFlow;
 import io.evomerge.recipe.Hop;
@@ -15,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 
 /**
@@ -26,20 +30,23 @@ final class LayerModels {
   private final String merged;
   private final ModelLayout mergedLayout;
   private final Map<String, Checkpoint> others = new LinkedHashMap<>();
+  private final Map<String, TensorInfo> layerTensors = new TreeMap<>();
 
   /**
-   * Checks that the layers of all models have the same tensors.
+   * Checks that the layers of all models have the same tensors and compute alike.
    *
    * @param flow names the models
    * @param reference whose tensors the merged model has
+   * @param sources that the merged model is made of; one of them gives the configuration
    * @param plan of the merged model
    * @param others open, under the flow's names, in its order
    * @throws IncompatibleCheckpointsException if a layer of another model does not fit the merged
-   *     one's
+   *     one's, or no source has a configuration under which all layers can run
    */
   LayerModels(
       DataFlow flow,
       Checkpoint reference,
+      List<Checkpoint> sources,
       MergePlan plan,
       List<Checkpoint> others,
       boolean allowMixedDtypes) {
@@ -49,15 +56,22 @@ final class LayerModels {
     List<Checkpoint> strangers = others.stream().filter(model -> model != reference).toList();
     Checkpoints.requireMergeable(
         reference, strangers, new MergeableOptions(allowMixedDtypes, true, true));
-    Map<String, TensorInfo> wanted = new TreeMap<>();
-    for (MergePlan.Planned tensor : plan.tensors()) {
-      if (mergedLayout.role(tensor.info().name()).layer() == 0) {
-        wanted.put(tensor.info().name(), tensor.info());
-      }
-    }
+    Map<String, TensorInfo> ofMerged = new TreeMap<>();
+    plan.tensors().forEach(tensor -> ofMerged.put(tensor.info().name(), tensor.info()));
+    ofMerged.forEach(
+        (name, info) -> {
+          if (mergedLayout.role(name).layer() == 0) {
+            layerTensors.put(name, info);
+          }
+        });
     List<String> problems = new ArrayList<>();
+    check(merged, mergedLayout, ofMerged, problems);
     for (Checkpoint model : others) {
-      check(model, wanted, problems);
+      check(model.name(), model.layout(), model.tensors(), problems);
+    }
+    // Any of them may be the one that a recipe takes its configuration from.
+    if (sources.stream().noneMatch(model -> configProblems(model).isEmpty())) {
+      problems.addAll(configProblems(reference));
     }
     if (!problems.isEmpty()) {
       throw new IncompatibleCheckpointsException(
@@ -65,30 +79,87 @@ final class LayerModels {
     }
   }
 
-  private static void check(
-      Checkpoint model, Map<String, TensorInfo> wanted, List<String> problems) {
-    for (int layer = 0; layer < model.layout().layerCount(); layer++) {
-      for (TensorInfo info : wanted.values()) {
-        String name = ModelLayout.withLayer(info.name(), layer);
-        TensorInfo own = model.tensors().get(name);
+  private void check(
+      String model, ModelLayout layout, Map<String, TensorInfo> tensors, List<String> problems) {
+    if (layout.layerCount() == 0) {
+      problems.add("'" + model + "' has no layers");
+    }
+    for (Map.Entry<String, TensorRole> tensor : layout.roles().entrySet()) {
+      if (tensor.getValue().part() == Part.LAYER
+          && !layerTensors.containsKey(ModelLayout.withLayer(tensor.getKey(), 0))) {
+        problems.add("only '" + model + "' has '" + tensor.getKey() + "'");
+        return;
+      }
+    }
+    for (int layer = 0; layer < layout.layerCount(); layer++) {
+      for (TensorInfo wanted : layerTensors.values()) {
+        String name = ModelLayout.withLayer(wanted.name(), layer);
+        TensorInfo own = tensors.get(name);
         if (own == null) {
-          problems.add("'" + model.name() + "' lacks '" + name + "'");
+          problems.add("'" + model + "' lacks '" + name + "'");
           return;
         }
-        if (!own.shape().equals(info.shape())) {
+        boolean weights = own.dtype().isFloating() == wanted.dtype().isFloating();
+        if (!own.shape().equals(wanted.shape()) || !weights) {
           problems.add(
               "'"
                   + name
                   + "' of '"
-                  + model.name()
+                  + model
                   + "' "
+                  + (weights ? "" : own.dtype() + " ")
                   + own.shape()
                   + " against "
-                  + info.shape());
+                  + (weights ? "" : wanted.dtype() + " ")
+                  + wanted.shape());
           return;
         }
       }
     }
+  }
+
+  /**
+   * Returns why layers of the other models cannot run under the configuration of a model.
+   *
+   * @param configured the model that gives the configuration
+   */
+  List<String> configProblems(Checkpoint configured) {
+    List<String> problems = new ArrayList<>();
+    for (Checkpoint other : others.values()) {
+      if (configured.config().isPresent() && other.config().isPresent()) {
+        LayerConfig.differences(configured.config().get(), other.config().get())
+            .forEach(
+                (key, values) ->
+                    problems.add(
+                        "'"
+                            + other.name()
+                            + "' has "
+                            + key
+                            + " "
+                            + values.theirs()
+                            + ", '"
+                            + configured.name()
+                            + "', whose configuration counts, has "
+                            + values.ours()));
+      }
+    }
+    return problems;
+  }
+
+  /**
+   * Returns the configuration of a path: that of the merged model, with as many layers as hops;
+   * what is listed per layer is taken from the hops' own models.
+   *
+   * @param config of the merged model
+   * @param flow over these models
+   */
+  ModelConfig config(ModelConfig config, DataFlow flow) {
+    return LayerConfig.onPath(
+        config,
+        mergedLayout.layerCount(),
+        flow.hops(),
+        model -> other(model).flatMap(Checkpoint::config),
+        this::layerCount);
   }
 
   /** Returns what is wrong with the hops of a path, and with the references to its models. */
@@ -140,6 +211,11 @@ final class LayerModels {
     return model.equals(merged)
         ? mergedLayout.layerCount()
         : others.get(model).layout().layerCount();
+  }
+
+  /** Returns the names of the tensors of a layer, as those of layer 0 are called. */
+  Set<String> layerTensors() {
+    return layerTensors.keySet();
   }
 
   /** Returns the model of that name, or nothing for the merged one. */

@@ -121,7 +121,9 @@ final class MergeInputs implements AutoCloseable {
     this.layerModels =
         structure
             .dataFlow()
-            .map(flow -> new LayerModels(flow, reference(), plan, pathModels, allowMixedDtypes));
+            .map(
+                flow ->
+                    new LayerModels(flow, reference(), all(), plan, pathModels, allowMixedDtypes));
     try {
       openStatistics();
     } catch (RuntimeException e) {
@@ -348,7 +350,8 @@ final class MergeInputs implements AutoCloseable {
               + " checked for");
     }
     if (recipe.dataFlow().isPresent() && layerModels.isEmpty()) {
-      problems.add("it has a data flow path, but there are no models for one");
+      problems.add(
+          "it has a data flow path, but no models were checked for one: let the structure have one");
     }
     if (problems.isEmpty()) {
       layerModels.ifPresent(models -> problems.addAll(models.problems(recipe)));
@@ -363,6 +366,9 @@ final class MergeInputs implements AutoCloseable {
           verified = List.copyOf(refs);
         }
       }
+    }
+    if (problems.isEmpty() && recipe.dataFlow().isPresent()) {
+      problems.addAll(layerModels.orElseThrow().configProblems(tokenizerSource(recipe)));
     }
     if (!problems.isEmpty()) {
       throw new RecipeException("the recipe does not fit: " + String.join("; ", problems));

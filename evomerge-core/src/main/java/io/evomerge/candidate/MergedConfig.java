@@ -17,8 +17,7 @@ final class MergedConfig {
   private static final String TIED = "tie_word_embeddings";
   private static final List<String> LAYER_COUNTS =
       List.of("num_hidden_layers", "n_layer", "num_layers");
-  private static final Set<String> PER_LAYER =
-      Set.of("layer_types", "attention_types", "no_rope_layers");
+  static final Set<String> PER_LAYER = Set.of("layer_types", "attention_types", "no_rope_layers");
 
   private MergedConfig() {}
 
@@ -54,6 +53,18 @@ final class MergedConfig {
               }
               return ModelConfig.of(json);
             });
+  }
+
+  /**
+   * Returns a configuration with other layers: their number, and what is listed per layer.
+   *
+   * @param config of a model
+   * @param layers for each layer the one of that model whose entries it takes
+   */
+  static ModelConfig withLayers(ModelConfig config, List<Integer> layers) {
+    ObjectNode json = config.json();
+    setLayers(json, layers);
+    return ModelConfig.of(json);
   }
 
   /** Sets the number of layers, and what is listed per layer. */

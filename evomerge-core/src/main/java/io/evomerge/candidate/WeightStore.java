@@ -15,11 +15,12 @@ import org.jspecify.annotations.Nullable;
  * after the other.
  *
  * <p>Its identity is stable: a runtime may keep a session per store and need not hand weights over
- * again. Confined to one worker at a time.
+ * again. Confined to one worker at a time. Stores of one assembler may share their buffers; see
+ * {@link CandidateAssembler.Builder#shareMerged}.
  */
 public final class WeightStore implements AutoCloseable {
 
-  private final Map<String, TensorBuffer> tensors;
+  private Map<String, TensorBuffer> tensors;
   private final List<Runnable> onClose = new ArrayList<>();
   private boolean closed;
 
@@ -33,11 +34,21 @@ public final class WeightStore implements AutoCloseable {
    * @param tensors the tensors of the model, floating-point ones become F32
    */
   public static WeightStore allocate(Collection<TensorInfo> tensors) {
+    return new WeightStore(buffers(tensors));
+  }
+
+  /** Makes a store of buffers that others may have, too. */
+  static WeightStore over(Map<String, TensorBuffer> buffers) {
+    return new WeightStore(buffers);
+  }
+
+  /** Allocates a float32 buffer per tensor; the map is unmodifiable, in the order given. */
+  static Map<String, TensorBuffer> buffers(Collection<TensorInfo> tensors) {
     Map<String, TensorBuffer> buffers = new LinkedHashMap<>();
     for (TensorInfo info : tensors) {
       buffers.put(info.name(), TensorBuffer.allocate(info));
     }
-    return new WeightStore(Collections.unmodifiableMap(buffers));
+    return Collections.unmodifiableMap(buffers);
   }
 
   /**
@@ -46,10 +57,14 @@ public final class WeightStore implements AutoCloseable {
    * @throws IllegalStateException if the store is closed
    */
   public synchronized Map<String, TensorBuffer> tensors() {
+    requireOpen();
+    return tensors;
+  }
+
+  synchronized void requireOpen() {
     if (closed) {
       throw new IllegalStateException("the weight store is closed");
     }
-    return tensors;
   }
 
   /**
@@ -58,9 +73,7 @@ public final class WeightStore implements AutoCloseable {
    * @param action runs once, when the store is closed, last registered first
    */
   public synchronized void onClose(Runnable action) {
-    if (closed) {
-      throw new IllegalStateException("the weight store is closed");
-    }
+    requireOpen();
     onClose.add(action);
   }
 
@@ -73,6 +86,7 @@ public final class WeightStore implements AutoCloseable {
     List<Runnable> actions;
     synchronized (this) {
       closed = true;
+      tensors = Map.of();
       actions = new ArrayList<>(onClose);
       onClose.clear();
     }
