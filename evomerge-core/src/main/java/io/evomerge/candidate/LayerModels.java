@@ -11,6 +11,7 @@ import io.evomerge.recipe.Hop;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.TensorInfo;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -118,10 +119,28 @@ final class LayerModels {
                 + ref.sha256());
       }
     }
+    problems.addAll(hopProblems(flow));
+    return problems;
+  }
+
+  /** Returns which hops want layers that their models do not have. */
+  List<String> hopProblems(DataFlow flow) {
+    Map<String, Integer> layers = new HashMap<>();
+    flow.modelNames().forEach(model -> layers.put(model, layerCount(model)));
+    return hopProblems(flow, layers);
+  }
+
+  /**
+   * Returns which hops want layers that their models do not have.
+   *
+   * @param layers numbers of layers by model; hops through others are not checked
+   */
+  static List<String> hopProblems(DataFlow flow, Map<String, Integer> layers) {
+    List<String> problems = new ArrayList<>();
     for (int i = 0; i < flow.hops().size(); i++) {
       Hop hop = flow.hops().get(i);
-      int layers = layerCount(hop.model());
-      if (hop.layer() >= layers) {
+      int count = layers.getOrDefault(hop.model(), Integer.MAX_VALUE);
+      if (hop.layer() >= count) {
         problems.add(
             "hop "
                 + i
@@ -130,7 +149,7 @@ final class LayerModels {
                 + " of '"
                 + hop.model()
                 + "', which has the layers 0 to "
-                + (layers - 1));
+                + (count - 1));
       }
     }
     return problems;
