@@ -141,7 +141,8 @@ final class MergeChecker {
       checkNotMerged(recipe, all, folder.get());
     }
     Optional<MergeInputs> inputs = Optional.empty();
-    if (operator.isPresent() && complete && problems.isEmpty()) {
+    boolean worthTrying = problems.isEmpty() || recipe.dataFlow().isPresent();
+    if (operator.isPresent() && complete && worthTrying) {
       inputs =
           attempt(
               () ->

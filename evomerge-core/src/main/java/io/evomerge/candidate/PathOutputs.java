@@ -93,11 +93,12 @@ final class PathOutputs {
     this.form = form;
     this.flow = recipe.dataFlow().orElseThrow();
     this.models = inputs.layerModels().orElseThrow();
-    problems.addAll(models.hopProblems(flow));
     problems.addAll(FoldedScales.problems(flow, form));
     this.scales = FoldedScales.of(flow);
     this.embeddingsScaled = form == PathForm.FOLDED && scales.embeddings() != 1;
-    if (!problems.isEmpty()) {
+    List<String> hops = models.hopProblems(flow);
+    problems.addAll(hops);
+    if (!hops.isEmpty()) {
       return;
     }
     checkLayers();
