@@ -61,10 +61,7 @@ record BoundSearch(
    * @throws ConfigurationException with the problems found so far and every one found here
    */
   static BoundSearch bind(
-      EvoMerge.Builder settings,
-      OpenModels models,
-      Optional<First> first,
-      List<String> problems) {
+      EvoMerge.Builder settings, OpenModels models, Optional<First> first, List<String> problems) {
     return new Binder(settings, models, first, problems).bind();
   }
 
@@ -268,10 +265,7 @@ record BoundSearch(
       DataFlowSearchSpace path = path().orElseThrow().bind(layered);
       if (choice instanceof SpaceChoice.Joint joint) {
         ParameterSearchSpace weights =
-            joint
-                .space()
-                .weights()
-                .bind(assembler.layout(), operator.parameters(), sourceNames());
+            joint.space().weights().bind(assembler.layout(), operator.parameters(), sourceNames());
         return joint.space().bind(weights, path);
       }
       return path;

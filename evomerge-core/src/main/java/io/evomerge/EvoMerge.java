@@ -271,9 +271,7 @@ public final class EvoMerge implements AutoCloseable {
         name,
         variant,
         Optional.of(fitness),
-        items
-            ? Optional.of(PairedComparison.of(fitness.items(), whole.items()))
-            : Optional.empty(),
+        items ? Optional.of(PairedComparison.of(fitness.items(), whole.items())) : Optional.empty(),
         Optional.empty());
   }
 
@@ -293,8 +291,7 @@ public final class EvoMerge implements AutoCloseable {
 
   private MergeOperator operator(MergeRecipe recipe) {
     Map<String, MergeOperator> known = new LinkedHashMap<>(MergeOperators.standard());
-    stages.forEach(
-        stage -> known.put(stage.search().operator().name(), stage.search().operator()));
+    stages.forEach(stage -> known.put(stage.search().operator().name(), stage.search().operator()));
     MergeOperator operator = known.get(recipe.operator());
     if (operator == null) {
       throw new RecipeException(
@@ -888,8 +885,7 @@ public final class EvoMerge implements AutoCloseable {
         boolean complete = own.isEmpty() || its.bestOf == null;
         if (complete) {
           try {
-            bound.add(
-                new BoundStage(stage.name(), its, BoundSearch.bind(its, models, first, own)));
+            bound.add(new BoundStage(stage.name(), its, BoundSearch.bind(its, models, first, own)));
           } catch (ConfigurationException e) {
             own.clear();
             own.addAll(e.problems());

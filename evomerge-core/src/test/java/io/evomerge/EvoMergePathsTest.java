@@ -81,8 +81,7 @@ class EvoMergePathsTest {
   private EvoMerge.Builder paths(FitnessFunction fitness) {
     return EvoMerge.builder()
         .sources(math, ja)
-        .searchSpace(
-            DataFlowSpace.repeats(2).maxLayers(6).scales(DataFlowSpace.Scales.PER_HOP))
+        .searchSpace(DataFlowSpace.repeats(2).maxLayers(6).scales(DataFlowSpace.Scales.PER_HOP))
         .optimizer(Optimizers.cmaEs())
         .maximize("japanese", fitness)
         .stopWhen(StopCondition.evaluations(200))
@@ -112,8 +111,7 @@ class EvoMergePathsTest {
   @Test
   void theModelAsItIsCompetesOnTheValidationData() {
     FitnessFunction changed = candidate -> hops(candidate.recipe()).size();
-    FitnessFunction unchanged =
-        candidate -> -Math.abs(hops(candidate.recipe()).size() - LAYERS);
+    FitnessFunction unchanged = candidate -> -Math.abs(hops(candidate.recipe()).size() - LAYERS);
     EvoMerge.Builder builder =
         EvoMerge.builder()
             .sources(math, ja)
@@ -154,10 +152,8 @@ class EvoMergePathsTest {
             "score",
             candidate -> {
               evaluations.incrementAndGet();
-              double weight =
-                  candidate.recipe().parameters().get("weight").numbers().get(0);
-              double path =
-                  candidate.recipe().dataFlow().isPresent() ? japanese(candidate) : 0;
+              double weight = candidate.recipe().parameters().get("weight").numbers().get(0);
+              double path = candidate.recipe().dataFlow().isPresent() ? japanese(candidate) : 0;
               return path - Math.abs(weight - 0.7);
             })
         .seed(11)
@@ -192,8 +188,7 @@ class EvoMergePathsTest {
             heard.add(name + " " + index + " of " + count);
           }
         };
-    try (EvoMerge search =
-        hybrid(evaluations).journal(journal).listener(listener).build()) {
+    try (EvoMerge search = hybrid(evaluations).journal(journal).listener(listener).build()) {
       result = search.run();
       search.write(result.best().recipe(), out);
       assertThat(search.evaluate(result.best().recipe(), EvoMergePathsTest::weightAndPath).score())
@@ -284,8 +279,7 @@ class EvoMergePathsTest {
 
   @Test
   void anAblationScoresThePathWithoutEachPart() {
-    try (EvoMerge search =
-        paths(EvoMergePathsTest::japanese).parallelism(2).build()) {
+    try (EvoMerge search = paths(EvoMergePathsTest::japanese).parallelism(2).build()) {
       MergeRecipe recipe =
           search.template().toBuilder()
               .dataFlow(
@@ -295,9 +289,7 @@ class EvoMergePathsTest {
                       .orElseThrow()
                       .withHops(
                           List.of(
-                              new Hop("math", 0, 1),
-                              new Hop("ja", 1, 0.5),
-                              new Hop("math", 2, 1))))
+                              new Hop("math", 0, 1), new Hop("ja", 1, 0.5), new Hop("math", 2, 1))))
               .build();
       FitnessFunction items = new JapaneseLayers();
       Ablation ablation = search.ablation(recipe, items);
@@ -328,8 +320,7 @@ class EvoMergePathsTest {
       assertThatThrownBy(
               () ->
                   search.ablation(
-                      MergeRecipe.builder("passthrough").sources(recipe.sources()).build(),
-                      items))
+                      MergeRecipe.builder("passthrough").sources(recipe.sources()).build(), items))
           .isInstanceOf(RecipeException.class)
           .hasMessageContaining("no data flow path");
     }
@@ -443,8 +434,7 @@ class EvoMergePathsTest {
         paths(EvoMergePathsTest::japanese)
             .searchSpace(DataFlowSpace.fixedDepth().scaling(HopScaling.STREAM))
             .build()) {
-      assertThat(search.template().dataFlow().orElseThrow().scaling())
-          .isEqualTo(HopScaling.STREAM);
+      assertThat(search.template().dataFlow().orElseThrow().scaling()).isEqualTo(HopScaling.STREAM);
     }
   }
 }

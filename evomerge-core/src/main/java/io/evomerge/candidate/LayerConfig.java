@@ -1,20 +1,15 @@
 package io.evomerge.candidate;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.evomerge.checkpoint.ModelConfig;
-import io.evomerge.recipe.Hop;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
-import java.util.function.Function;
-import java.util.function.ToIntFunction;
 
-/** What a {@code config.json} says about single layers and what they compute. */
+/** What a {@code config.json} says about what single layers compute. */
 final class LayerConfig {
 
   private static final String WINDOWED = "use_sliding_window";
@@ -47,7 +42,6 @@ final class LayerConfig {
   private static final String THETA = "rope_theta";
   private static final String SCALING = "rope_scaling";
   private static final String TYPE = "rope_type";
-  private static final String LAYER_TYPES = "layer_types";
 
   private static final Comparator<JsonNode> NUMBERS_BY_VALUE =
       (a, b) -> {
@@ -121,68 +115,5 @@ final class LayerConfig {
   /** Some models have one entry per type of layer. */
   private static boolean nested(ObjectNode scaling) {
     return scaling.valueStream().anyMatch(JsonNode::isObject);
-  }
-
-  /**
-   * Returns a configuration with as many layers as hops; what is listed per layer is taken from the
-   * hops' own models where they list it.
-   *
-   * @param merged configuration of the merged model
-   * @param mergedLayers number of its layers
-   * @param others configuration of another model by its name in the path; none for the merged one
-   * @param layerCount number of layers of a model by its name
-   */
-  static ModelConfig onPath(
-      ModelConfig merged,
-      int mergedLayers,
-      List<Hop> hops,
-      Function<String, Optional<ModelConfig>> others,
-      ToIntFunction<String> layerCount) {
-    ModelConfig listed = withLayerTypes(merged, mergedLayers);
-    ObjectNode json =
-        MergedConfig.withLayers(listed, hops.stream().map(Hop::layer).toList()).json();
-    Map<String, ObjectNode> theirs = new LinkedHashMap<>();
-    for (Hop hop : hops) {
-      others
-          .apply(hop.model())
-          .ifPresent(
-              config ->
-                  theirs.computeIfAbsent(
-                      hop.model(),
-                      name -> withLayerTypes(config, layerCount.applyAsInt(name)).json()));
-    }
-    for (String key : MergedConfig.PER_LAYER) {
-      if (json.get(key) instanceof ArrayNode list && list.size() == hops.size()) {
-        for (int i = 0; i < hops.size(); i++) {
-          Hop hop = hops.get(i);
-          ObjectNode own = theirs.get(hop.model());
-          if (own != null
-              && own.get(key) instanceof ArrayNode entries
-              && entries.size() == layerCount.applyAsInt(hop.model())) {
-            list.set(i, entries.get(hop.layer()));
-          }
-        }
-      }
-    }
-    return ModelConfig.of(json);
-  }
-
-  /**
-   * Lists the types of the layers where only the number of the first one with a window is given: on
-   * a path, layers with windows need not be the last ones.
-   */
-  private static ModelConfig withLayerTypes(ModelConfig config, int layers) {
-    ObjectNode json = config.json();
-    JsonNode first = json.path("max_window_layers");
-    if (json.path(LAYER_TYPES).isArray()
-        || !first.canConvertToInt()
-        || !json.path(WINDOWED).asBoolean(false)) {
-      return config;
-    }
-    ArrayNode types = json.putArray(LAYER_TYPES);
-    for (int layer = 0; layer < layers; layer++) {
-      types.add(layer < first.intValue() ? "full_attention" : "sliding_attention");
-    }
-    return ModelConfig.of(json);
   }
 }

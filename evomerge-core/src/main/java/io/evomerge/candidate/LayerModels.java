@@ -14,6 +14,7 @@ import io.evomerge.recipe.Hop;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.TensorInfo;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -154,12 +155,13 @@ final class LayerModels {
    * @param flow over these models
    */
   ModelConfig config(ModelConfig config, DataFlow flow) {
-    return LayerConfig.onPath(
-        config,
-        mergedLayout.layerCount(),
-        flow.hops(),
-        model -> other(model).flatMap(Checkpoint::config),
-        this::layerCount);
+    List<ModelConfig> own = new ArrayList<>();
+    List<Integer> layers = new ArrayList<>();
+    for (Hop hop : flow.hops()) {
+      own.add(other(hop.model()).flatMap(Checkpoint::config).orElse(config));
+      layers.add(hop.layer());
+    }
+    return MergedConfig.withLayers(config, own, layers);
   }
 
   /** Returns what is wrong with the hops of a path, and with the references to its models. */
@@ -189,10 +191,28 @@ final class LayerModels {
                 + ref.sha256());
       }
     }
+    problems.addAll(hopProblems(flow));
+    return problems;
+  }
+
+  /** Returns which hops want layers that their models do not have. */
+  List<String> hopProblems(DataFlow flow) {
+    Map<String, Integer> layers = new HashMap<>();
+    flow.modelNames().forEach(model -> layers.put(model, layerCount(model)));
+    return hopProblems(flow, layers);
+  }
+
+  /**
+   * Returns which hops want layers that their models do not have.
+   *
+   * @param layers numbers of layers by model; hops through others are not checked
+   */
+  static List<String> hopProblems(DataFlow flow, Map<String, Integer> layers) {
+    List<String> problems = new ArrayList<>();
     for (int i = 0; i < flow.hops().size(); i++) {
       Hop hop = flow.hops().get(i);
-      int layers = layerCount(hop.model());
-      if (hop.layer() >= layers) {
+      int count = layers.getOrDefault(hop.model(), Integer.MAX_VALUE);
+      if (hop.layer() >= count) {
         problems.add(
             "hop "
                 + i
@@ -201,7 +221,7 @@ final class LayerModels {
                 + " of '"
                 + hop.model()
                 + "', which has the layers 0 to "
-                + (layers - 1));
+                + (count - 1));
       }
     }
     return problems;

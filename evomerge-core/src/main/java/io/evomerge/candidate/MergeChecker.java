@@ -11,6 +11,7 @@ import io.evomerge.genome.ParameterValues;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeTask;
 import io.evomerge.recipe.DataFlow;
+import io.evomerge.recipe.LayerSlice;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorBuffer;
@@ -20,8 +21,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
@@ -29,7 +33,6 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /** Tells what a merge would do and what keeps it from being done, from headers alone. */
 final class MergeChecker {
@@ -48,6 +51,7 @@ final class MergeChecker {
   private final WriteOptions options;
   private final boolean allowMixedDtypes;
   private final int parallelism;
+  private final PathForm pathForm;
   private final Set<String> problems = new LinkedHashSet<>();
   private final List<String> notes = new ArrayList<>();
 
@@ -56,81 +60,132 @@ final class MergeChecker {
       Function<MergeRecipe, MergeOperator> operators,
       WriteOptions options,
       boolean allowMixedDtypes,
-      int parallelism) {
+      int parallelism,
+      PathForm pathForm) {
     this.opener = opener;
     this.operators = operators;
     this.options = options;
     this.allowMixedDtypes = allowMixedDtypes;
     this.parallelism = parallelism;
+    this.pathForm = pathForm;
   }
 
   MergeReport check(MergeRecipe recipe, Optional<Path> folder) {
     List<Checkpoint> opened = new ArrayList<>();
     try {
-      Optional<MergeOperator> operator = attempt(() -> operators.apply(recipe));
       Optional<Checkpoint> base = recipe.base().flatMap(ref -> open("base", ref, opened));
       List<Checkpoint> sources = new ArrayList<>();
       for (CheckpointRef ref : recipe.sources()) {
         open("source", ref, opened).ifPresent(sources::add);
       }
       List<Checkpoint> pathModels = new ArrayList<>();
-      List<CheckpointRef> pathRefs = recipe.dataFlow().map(DataFlow::models).orElse(List.of());
-      for (CheckpointRef ref : pathRefs) {
+      for (CheckpointRef ref : recipe.dataFlow().map(DataFlow::models).orElse(List.of())) {
         open("model of the path", ref, opened).ifPresent(pathModels::add);
       }
       boolean allOpen =
-          pathModels.size() == pathRefs.size()
+          base.isPresent() == recipe.base().isPresent()
               && sources.size() == recipe.sources().size()
-              && base.isPresent() == recipe.base().isPresent();
-      operator.ifPresent(
-          method -> {
-            if (allOpen) {
-              problems.addAll(
-                  MergeInputs.structureProblems(method, base.orElse(null), sources, recipe));
-            }
-            opened.stream().findFirst().ifPresent(model -> checkParameters(recipe, method, model));
-          });
-      if (allOpen && opened.size() > 1) {
-        List<Checkpoint> models = new ArrayList<>(sources);
-        base.ifPresent(model -> models.add(0, model));
-        attempt(
-            () -> {
-              Checkpoints.requireMergeable(
-                  models.get(0),
-                  models.subList(1, models.size()),
-                  new MergeableOptions(
-                      allowMixedDtypes,
-                      recipe.vocabulary().isPresent(),
-                      !recipe.slices().isEmpty()));
-              return true;
-            });
-      }
-      if (folder.isPresent()) {
-        checkNotMerged(recipe, opened, folder.get());
-      }
-      Optional<MergeInputs> inputs = Optional.empty();
-      if (operator.isPresent() && allOpen && problems.isEmpty()) {
-        inputs =
-            attempt(
-                () ->
-                    new MergeInputs(
-                        "merge",
-                        operator.get(),
-                        base.orElse(null),
-                        sources,
-                        pathModels,
-                        recipe,
-                        allowMixedDtypes));
-      }
-      if (inputs.isEmpty()) {
-        return failed(folder);
-      }
-      try (MergeInputs ready = inputs.get()) {
-        return report(recipe, ready, operator.get(), folder);
-      }
+              && pathModels.size() == recipe.dataFlow().map(flow -> flow.models().size()).orElse(0);
+      return check(recipe, base, sources, pathModels, allOpen, folder);
     } finally {
       opened.forEach(Checkpoint::close);
     }
+  }
+
+  /** Checks open models, which stay open. */
+  MergeReport check(
+      MergeRecipe recipe,
+      Optional<Checkpoint> base,
+      List<Checkpoint> sources,
+      List<Checkpoint> pathModels,
+      Optional<Path> folder) {
+    checkNames("base", recipe.base().stream().toList(), base.stream().toList());
+    checkNames("sources", recipe.sources(), sources);
+    List<CheckpointRef> refs = recipe.dataFlow().map(DataFlow::models).orElse(List.of());
+    checkNames("models of the path", refs, pathModels);
+    return check(recipe, base, sources, pathModels, problems.isEmpty(), folder);
+  }
+
+  private MergeReport check(
+      MergeRecipe recipe,
+      Optional<Checkpoint> base,
+      List<Checkpoint> sources,
+      List<Checkpoint> pathModels,
+      boolean complete,
+      Optional<Path> folder) {
+    Optional<MergeOperator> operator = attempt(() -> operators.apply(recipe));
+    List<Checkpoint> models = new ArrayList<>(sources);
+    base.ifPresent(model -> models.add(0, model));
+    operator.ifPresent(
+        method -> {
+          if (complete) {
+            problems.addAll(
+                MergeInputs.structureProblems(method, base.orElse(null), sources, recipe));
+          }
+          models.stream().findFirst().ifPresent(model -> checkParameters(recipe, method, model));
+        });
+    if (complete && models.size() > 1) {
+      attempt(
+          () -> {
+            Checkpoints.requireMergeable(
+                models.get(0),
+                models.subList(1, models.size()),
+                new MergeableOptions(
+                    allowMixedDtypes, recipe.vocabulary().isPresent(), !recipe.slices().isEmpty()));
+            return true;
+          });
+    }
+    if (folder.isPresent()) {
+      List<Checkpoint> all = new ArrayList<>(models);
+      all.addAll(pathModels);
+      checkNotMerged(recipe, all, folder.get());
+    }
+    Optional<MergeInputs> inputs = Optional.empty();
+    boolean worthTrying = problems.isEmpty() || recipe.dataFlow().isPresent();
+    if (operator.isPresent() && complete && worthTrying) {
+      inputs =
+          attempt(
+              () ->
+                  new MergeInputs(
+                      "merge",
+                      operator.get(),
+                      base.orElse(null),
+                      sources,
+                      pathModels,
+                      recipe,
+                      allowMixedDtypes));
+    }
+    if (inputs.isEmpty()) {
+      recipe.dataFlow().ifPresent(flow -> checkPath(flow, recipe, models, pathModels));
+      return failed(folder);
+    }
+    try (MergeInputs ready = inputs.get()) {
+      return report(recipe, ready, operator.get(), folder);
+    }
+  }
+
+  private void checkNames(String what, List<CheckpointRef> refs, List<Checkpoint> models) {
+    List<String> wanted = refs.stream().map(CheckpointRef::name).toList();
+    List<String> got = models.stream().map(Checkpoint::name).toList();
+    if (!got.equals(wanted)) {
+      problems.add("the recipe names the " + what + " " + wanted + ", open are " + got);
+    }
+  }
+
+  /** Checks what of a path can be checked where the models do not fit together. */
+  private void checkPath(
+      DataFlow flow, MergeRecipe recipe, List<Checkpoint> models, List<Checkpoint> pathModels) {
+    problems.addAll(FoldedScales.problems(flow, pathForm));
+    Map<String, Integer> layers = new HashMap<>();
+    pathModels.forEach(model -> layers.put(model.name(), model.layout().layerCount()));
+    if (!recipe.slices().isEmpty()) {
+      layers.put(flow.merged(), recipe.slices().stream().mapToInt(LayerSlice::length).sum());
+    } else {
+      models.stream()
+          .findFirst()
+          .ifPresent(model -> layers.put(flow.merged(), model.layout().layerCount()));
+    }
+    problems.addAll(LayerModels.hopProblems(flow, layers));
   }
 
   private void checkParameters(MergeRecipe recipe, MergeOperator operator, Checkpoint model) {
@@ -167,31 +222,27 @@ final class MergeChecker {
 
   private MergeReport failed(Optional<Path> folder) {
     OptionalLong free = folder.map(this::checkTarget).orElse(OptionalLong.empty());
-    return new MergeReport(List.copyOf(problems), notes, 0, 0, 0, 0, free, 0, Optional.empty());
+    return new MergeReport(List.copyOf(problems), notes, 0, 0, 0, 0, 0, free, 0, Optional.empty());
   }
 
   private MergeReport report(
       MergeRecipe recipe, MergeInputs inputs, MergeOperator operator, Optional<Path> folder) {
     Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
-    long read = 0;
-    long written = 0;
-    long parameterCount = 0;
     long scratch = 0;
-    @Nullable TensorInfo largest = null;
     for (TensorInfo info : inputs.merged()) {
       attempt(() -> parameters.apply(info));
-      read += inputs.inputBytes(info);
-      written += info.withDtype(MergeInputs.outputType(recipe, info)).byteSize();
-      parameterCount += info.elementCount();
       scratch = Math.max(scratch, inputs.scratchBytes(info));
-      if (largest == null || info.elementCount() > largest.elementCount()) {
-        largest = info;
-      }
     }
-    for (TensorInfo info : inputs.copied()) {
-      read += info.byteSize();
-      written += info.byteSize();
+    Optional<ModelOutputs> planned =
+        attempt(() -> ModelOutputs.of("merge", recipe, inputs, pathForm));
+    if (planned.isEmpty()) {
+      return failed(folder);
     }
+    ModelOutputs outputs = planned.get();
+    notes.addAll(outputs.notes());
+    long written = outputs.bytesWritten();
+    Optional<TensorInfo> largest =
+        outputs.merged().stream().max(Comparator.comparingLong(TensorInfo::elementCount));
     long room = Runtime.getRuntime().maxMemory();
     // As many tensors at a time as half the heap has room for, but at least one.
     int atOnce = (int) Math.max(1, Math.min(parallelism, room / 2 / Math.max(1, scratch)));
@@ -218,22 +269,23 @@ final class MergeChecker {
               + ": make room or choose another target");
     }
     Optional<Duration> time = Optional.empty();
-    if (problems.isEmpty() && largest != null) {
-      TensorInfo typical = largest;
+    if (problems.isEmpty() && largest.isPresent()) {
+      TensorInfo typical = largest.get();
       time =
           trial(
                   recipe,
                   operator,
                   inputs.ofParticipants(parameters.apply(typical), inputs.participants(typical)),
                   inputs.participants(typical))
-              .map(perElement -> duration(perElement, operator, inputs, atOnce));
+              .map(perElement -> duration(perElement, operator, outputs, atOnce));
     }
     return new MergeReport(
         List.copyOf(problems),
         notes,
-        inputs.merged().size() + inputs.copied().size(),
-        parameterCount,
-        read,
+        outputs.tensors().size(),
+        outputs.layers(),
+        outputs.parameterCount(),
+        outputs.bytesRead(inputs),
         written,
         free,
         heap,
@@ -241,10 +293,10 @@ final class MergeChecker {
   }
 
   private Duration duration(
-      double nanosPerElement, MergeOperator operator, MergeInputs inputs, int atOnce) {
+      double nanosPerElement, MergeOperator operator, ModelOutputs outputs, int atOnce) {
     boolean whole = holdsMatrices(operator);
     double nanos = 0;
-    for (TensorInfo info : inputs.merged()) {
+    for (TensorInfo info : outputs.merged()) {
       List<Long> shape = info.shape();
       // Decompositions take time in proportion to the elements times the shorter side.
       double factor =

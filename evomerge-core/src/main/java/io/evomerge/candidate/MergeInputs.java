@@ -612,6 +612,11 @@ final class MergeInputs implements AutoCloseable {
   }
 
   Optional<ModelConfig> config(MergeRecipe recipe) {
+    return mergedConfig(recipe);
+  }
+
+  /** The configuration of the model that is merged, before a path leads through its layers. */
+  Optional<ModelConfig> mergedConfig(MergeRecipe recipe) {
     Checkpoint source = tokenizerSource(recipe);
     return MergedConfig.of(source, reference(), plan, recipe.dtype())
         .map(config -> vocabulary.map(common -> common.config(source, config)).orElse(config));

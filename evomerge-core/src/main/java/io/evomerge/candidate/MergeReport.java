@@ -11,7 +11,8 @@ import java.util.OptionalLong;
  * @param problems everything that keeps the merge from being done; empty if nothing does
  * @param notes what is worth knowing, but keeps nobody
  * @param tensors number of tensors written; 0 where problems keep it unknown, as all that follows
- * @param parameterCount number of merged weights
+ * @param layers number of transformer blocks that are written
+ * @param parameterCount number of weights that are written
  * @param bytesRead size of the tensors that are read
  * @param bytesWritten size of the tensors that are written
  * @param freeBytes free space where the model would be written, if it is known
@@ -23,6 +24,7 @@ public record MergeReport(
     List<String> problems,
     List<String> notes,
     int tensors,
+    int layers,
     long parameterCount,
     long bytesRead,
     long bytesWritten,

@@ -1,6 +1,12 @@
 package io.evomerge.candidate;
 
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.evomerge.candidate.ModelOutputs.Copied;
+import io.evomerge.candidate.ModelOutputs.Given;
+import io.evomerge.candidate.ModelOutputs.Item;
+import io.evomerge.candidate.ModelOutputs.Merged;
+import io.evomerge.candidate.ModelOutputs.Origin;
+import io.evomerge.candidate.ModelOutputs.Taken;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.CheckpointWriter;
@@ -18,11 +24,13 @@ import io.evomerge.internal.version.Version;
 import io.evomerge.merge.MergeCache;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperators;
+import io.evomerge.merge.ParallelFor;
 import io.evomerge.merge.WholeModelOperator.Survey;
 import io.evomerge.recipe.DataFlow;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
 import io.evomerge.tensor.TensorInfo;
+import io.evomerge.tensor.TensorSink;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.nio.channels.ClosedByInterruptException;
@@ -45,7 +53,8 @@ import java.util.function.Function;
  * that the recipe names for them, {@code config.json} with the element type that is written, and
  * {@code recipe.yaml}; the weights' metadata name this library's version, the recipe's digest and
  * its canonical JSON. Tensors that are not floating-point are copied from the base, or the first
- * source, and must be the same in all models.
+ * source, and must be the same in all models. A model with a data flow path is written in one of
+ * two forms, see {@link PathForm}; a layer that several hops of a path use is merged once.
  *
  * <p>Nothing appears under the target before all of it is on disk, and a failure or an interrupt
  * leaves nothing behind. The weights' bytes are a function of recipe and sources: not of
@@ -64,6 +73,7 @@ public final class MergedModelWriter {
   private final WriteOptions options;
   private final boolean allowMixedDtypes;
   private final Consumer<MergeProgress> progress;
+  private final PathForm pathForm;
 
   private MergedModelWriter(Builder builder) {
     this.operators = Map.copyOf(builder.operators);
@@ -71,6 +81,7 @@ public final class MergedModelWriter {
     this.options = builder.options;
     this.allowMixedDtypes = builder.allowMixedDtypes;
     this.progress = builder.progress;
+    this.pathForm = builder.pathForm;
   }
 
   /** Returns a writer with the operators of this library and defaults for the rest. */
@@ -133,9 +144,38 @@ public final class MergedModelWriter {
    * @param folder the target, if it is known
    */
   public MergeReport check(MergeRecipe recipe, Optional<Path> folder) {
+    return checker().check(recipe, folder);
+  }
+
+  /**
+   * Tells the same of open checkpoints, which stay open. It asks them for names, shapes, types and
+   * configuration only, so they need not have weights.
+   *
+   * @param recipe that names them
+   * @param base open under the recipe's name, if the recipe has one
+   * @param sources open under the recipe's names, in its order
+   * @param pathModels the other models of the recipe's data flow path, open under its names, in its
+   *     order; empty without a path
+   * @param folder the target, if it is known
+   */
+  public MergeReport check(
+      MergeRecipe recipe,
+      Optional<? extends Checkpoint> base,
+      List<? extends Checkpoint> sources,
+      List<? extends Checkpoint> pathModels,
+      Optional<Path> folder) {
+    return checker()
+        .check(
+            recipe,
+            base.map(model -> model),
+            List.copyOf(sources),
+            List.copyOf(pathModels),
+            folder);
+  }
+
+  private MergeChecker checker() {
     return new MergeChecker(
-            Checkpoints::open, this::operator, options, allowMixedDtypes, parallelism)
-        .check(recipe, folder);
+        Checkpoints::open, this::operator, options, allowMixedDtypes, parallelism, pathForm);
   }
 
   /**
@@ -210,37 +250,34 @@ public final class MergedModelWriter {
       }
     }
     inputs.requireMatches(recipe);
+    ModelOutputs outputs = ModelOutputs.of("merge of " + folder, recipe, inputs, pathForm);
     MergeRecipe announced = inputs.withDigests(recipe, Optional.of(UNKNOWN_DIGEST));
     Map<TensorInfo, ParameterValues> values = new LinkedHashMap<>();
     Function<TensorInfo, ParameterValues> parameters = inputs.parameters(recipe);
     inputs.merged().forEach(info -> values.put(info, parameters.apply(info)));
 
-    List<TensorInfo> outputs = outputs(inputs, recipe);
     MergeRecipe complete;
     try (CheckpointWriter writer =
-            CheckpointWriter.create(folder, outputs, metadata(announced), options);
+            CheckpointWriter.create(folder, outputs.tensors(), metadata(announced), options);
         PendingDigests digests = new PendingDigests(inputs.digests(), parallelism)) {
       Optional<Survey> survey;
       try (Workers workers = new Workers("survey", parallelism)) {
         survey = inputs.survey(recipe, parameters, MergeCache.none(), workers);
       }
       List<TensorJobs.Job> jobs = new ArrayList<>();
-      for (TensorInfo info : inputs.copied()) {
-        jobs.add(new TensorJobs.Job(info, (sink, threads) -> inputs.copy(info, sink)));
+      for (Item item : outputs.items()) {
+        jobs.add(
+            new TensorJobs.Job(
+                item.infos(),
+                (sinks, threads) ->
+                    write(
+                        item.origin(), item.sink(sinks), recipe, inputs, values, survey, threads)));
       }
-      values.forEach(
-          (info, forTensor) ->
-              jobs.add(
-                  new TensorJobs.Job(
-                      info.withDtype(MergeInputs.outputType(recipe, info)),
-                      (sink, threads) ->
-                          inputs.merge(
-                              info, recipe, forTensor, survey, MergeCache.none(), threads, sink))));
       new TensorJobs(jobs, writer::sink, parallelism, tensorsAtOnce(inputs), progress).run();
       digests.await();
       complete = inputs.withDigests(recipe, Optional.empty());
       writer.metadata(metadata(complete));
-      writeCompanions(writer, inputs, recipe);
+      writeCompanions(writer, inputs, recipe, outputs.config());
       String text = RecipeFiles.textFor(complete, folder.resolve(RECIPE_FILE));
       writer.write(RECIPE_FILE, text.getBytes(StandardCharsets.UTF_8));
       writer.commit();
@@ -251,11 +288,27 @@ public final class MergedModelWriter {
       interrupted.initCause(e);
       throw interrupted;
     }
-    return new WrittenModel(
-        folder,
-        complete,
-        inputs.merged().stream().mapToLong(TensorInfo::elementCount).sum(),
-        outputs.stream().mapToLong(TensorInfo::byteSize).sum());
+    return new WrittenModel(folder, complete, outputs.parameterCount(), outputs.bytesWritten());
+  }
+
+  private static void write(
+      Origin origin,
+      TensorSink sink,
+      MergeRecipe recipe,
+      MergeInputs inputs,
+      Map<TensorInfo, ParameterValues> values,
+      Optional<Survey> survey,
+      ParallelFor threads) {
+    if (origin instanceof Merged one) {
+      ParameterValues own = values.get(one.info());
+      inputs.merge(one.info(), recipe, own, survey, MergeCache.none(), threads, sink);
+    } else if (origin instanceof Copied one) {
+      inputs.copy(one.info(), sink);
+    } else if (origin instanceof Taken one) {
+      ModelOutputs.copy(one.model().tensor(one.info().name()), sink);
+    } else if (origin instanceof Given one) {
+      sink.writeBytes(0, one.bytes(), 0, one.bytes().length);
+    }
   }
 
   /** Methods that hold whole matrices take as many at a time as half the heap has room for. */
@@ -279,7 +332,9 @@ public final class MergedModelWriter {
 
   private static void refuseSourceAsTarget(MergeRecipe recipe, MergeInputs inputs, Path folder)
       throws IOException {
-    List<String> problems = sourcesInTarget(recipe, inputs.all(), folder);
+    List<Checkpoint> models = inputs.all();
+    inputs.layerModels().ifPresent(path -> models.addAll(path.others()));
+    List<String> problems = sourcesInTarget(recipe, models, folder);
     if (!problems.isEmpty()) {
       throw new ConfigurationException("merge of " + folder, problems);
     }
@@ -289,18 +344,20 @@ public final class MergedModelWriter {
   static List<String> sourcesInTarget(
       MergeRecipe recipe, List<? extends Checkpoint> models, Path folder) throws IOException {
     Path target = realPath(folder);
-    Map<String, Path> read = new LinkedHashMap<>();
-    models.forEach(model -> read.put(model.name(), model.location()));
+    Map<Path, String> read = new LinkedHashMap<>();
+    models.forEach(model -> read.putIfAbsent(model.location(), model.name()));
     List<CheckpointRef> refs = new ArrayList<>(recipe.sources());
     recipe.base().ifPresent(refs::add);
+    recipe.dataFlow().ifPresent(flow -> refs.addAll(flow.models()));
     for (CheckpointRef ref : refs) {
-      ref.adapter().ifPresent(adapter -> read.put("adapter of " + ref.name(), Path.of(adapter)));
+      ref.adapter()
+          .ifPresent(adapter -> read.putIfAbsent(Path.of(adapter), "adapter of " + ref.name()));
     }
     List<String> problems = new ArrayList<>();
-    for (Map.Entry<String, Path> entry : read.entrySet()) {
-      if (realPath(entry.getValue()).startsWith(target)) {
+    for (Map.Entry<Path, String> entry : read.entrySet()) {
+      if (realPath(entry.getKey()).startsWith(target)) {
         problems.add(
-            "'" + entry.getKey() + "', which is merged, lies there; choose another folder");
+            "'" + entry.getValue() + "', which is merged, lies there; choose another folder");
       }
     }
     return problems;
@@ -308,16 +365,6 @@ public final class MergedModelWriter {
 
   private static Path realPath(Path path) throws IOException {
     return Files.exists(path) ? path.toRealPath() : path.toAbsolutePath().normalize();
-  }
-
-  private static List<TensorInfo> outputs(MergeInputs inputs, MergeRecipe recipe) {
-    Map<String, TensorInfo> byName = new TreeMap<>();
-    inputs.copied().forEach(info -> byName.put(info.name(), info));
-    inputs
-        .merged()
-        .forEach(
-            info -> byName.put(info.name(), info.withDtype(MergeInputs.outputType(recipe, info))));
-    return List.copyOf(byName.values());
   }
 
   private static Map<String, String> metadata(MergeRecipe recipe) {
@@ -333,14 +380,14 @@ public final class MergedModelWriter {
   }
 
   private static void writeCompanions(
-      CheckpointWriter writer, MergeInputs inputs, MergeRecipe recipe) throws IOException {
+      CheckpointWriter writer, MergeInputs inputs, MergeRecipe recipe, Optional<ModelConfig> config)
+      throws IOException {
     for (CompanionFile file : inputs.companions(recipe)) {
       if (!file.name().equals(RECIPE_FILE)) {
         file.writeTo(writer);
       }
     }
     Checkpoint source = inputs.tokenizerSource(recipe);
-    Optional<ModelConfig> config = inputs.config(recipe);
     Optional<Path> own =
         source.companionFiles().stream()
             .filter(file -> file.getFileName().toString().equals(MergeInputs.CONFIG_FILE))
@@ -365,6 +412,7 @@ public final class MergedModelWriter {
     private WriteOptions options = WriteOptions.defaults();
     private boolean allowMixedDtypes;
     private Consumer<MergeProgress> progress = done -> {};
+    private PathForm pathForm = PathForm.FOLDED;
 
     private Builder() {}
 
@@ -418,6 +466,17 @@ public final class MergedModelWriter {
      */
     public Builder progress(Consumer<MergeProgress> listener) {
       progress = listener;
+      return this;
+    }
+
+    /**
+     * Sets how a model with a data flow path is written; default {@link PathForm#FOLDED}. Other
+     * models have one form. It is no part of the recipe.
+     *
+     * @param form of the model
+     */
+    public Builder pathForm(PathForm form) {
+      pathForm = form;
       return this;
     }
 

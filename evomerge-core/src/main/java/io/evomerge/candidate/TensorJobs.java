@@ -28,12 +28,17 @@ import org.jspecify.annotations.Nullable;
 final class TensorJobs {
 
   /**
-   * One tensor to be written.
+   * Tensors that are written together.
    *
-   * @param info as written
-   * @param work fills the sink; may share its work out
+   * @param written what they are in the output
+   * @param work fills the sinks, one per tensor; may share its work out
    */
-  record Job(TensorInfo info, BiConsumer<TensorSink, ParallelFor> work) {}
+  record Job(List<TensorInfo> written, BiConsumer<List<TensorSink>, ParallelFor> work) {
+
+    private long bytes() {
+      return written.stream().mapToLong(TensorInfo::byteSize).sum();
+    }
+  }
 
   private final List<Job> jobs;
   private final Function<String, TensorSink> sinks;
@@ -43,6 +48,7 @@ final class TensorJobs {
   private final Consumer<MergeProgress> progress;
   private final AtomicInteger next = new AtomicInteger();
   private final Object progressLock = new Object();
+  private final int tensors;
   private final long bytes;
   private int done;
   private long bytesDone;
@@ -61,16 +67,14 @@ final class TensorJobs {
       int parallelism,
       int atOnce,
       Consumer<MergeProgress> progress) {
-    this.jobs =
-        jobs.stream()
-            .sorted(Comparator.comparingLong((Job job) -> job.info().byteSize()).reversed())
-            .toList();
+    this.jobs = jobs.stream().sorted(Comparator.comparingLong(Job::bytes).reversed()).toList();
     this.sinks = sinks;
     this.parallelism = parallelism;
     this.atOnce = atOnce;
     this.shared = new SharedWork(parallelism);
     this.progress = progress;
-    this.bytes = jobs.stream().mapToLong(job -> job.info().byteSize()).sum();
+    this.tensors = jobs.stream().mapToInt(job -> job.written().size()).sum();
+    this.bytes = jobs.stream().mapToLong(Job::bytes).sum();
   }
 
   /**
@@ -104,7 +108,7 @@ final class TensorJobs {
     }
     if (stopped) {
       throw new InterruptedIOException(
-          "interrupted after " + done + " of " + jobs.size() + " tensors; nothing is left behind");
+          "interrupted after " + done + " of " + tensors + " tensors; nothing is left behind");
     }
   }
 
@@ -140,8 +144,10 @@ final class TensorJobs {
           return;
         }
         Job job = jobs.get(i);
-        job.work().accept(new StoppableSink(sinks.apply(job.info().name())), shared);
-        report(job);
+        List<TensorSink> targets = new ArrayList<>();
+        job.written().forEach(info -> targets.add(new StoppableSink(sinks.apply(info.name()))));
+        job.work().accept(targets, shared);
+        job.written().forEach(this::report);
       }
     } catch (CancellationException e) {
       if (!stopped) {
@@ -164,11 +170,11 @@ final class TensorJobs {
     shared.stop();
   }
 
-  private void report(Job job) {
+  private void report(TensorInfo info) {
     synchronized (progressLock) {
       done++;
-      bytesDone += job.info().byteSize();
-      progress.accept(new MergeProgress(done, jobs.size(), bytesDone, bytes, job.info().name()));
+      bytesDone += info.byteSize();
+      progress.accept(new MergeProgress(done, tensors, bytesDone, bytes, info.name()));
     }
   }
 

@@ -63,8 +63,15 @@ final class DataFlowSearch implements Callable<Integer> {
             return 130;
           }
           MergeRecipe best = result.best().recipe();
-          print.println("seed " + seed + ", " + result.best().origin() + ", by "
-              + result.chosenBy() + ": " + PathStudy.describe(best));
+          print.println(
+              "seed "
+                  + seed
+                  + ", "
+                  + result.best().origin()
+                  + ", by "
+                  + result.chosenBy()
+                  + ": "
+                  + PathStudy.describe(best));
           EvaluationReport after = PathStudy.report(search, best, by.test());
           rows.add("path", after);
           rows.compare("path, seed " + seed + ", against " + models.get(0), after, before);

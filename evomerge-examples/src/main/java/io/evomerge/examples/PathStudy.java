@@ -64,7 +64,8 @@ final class PathStudy {
 
   @Option(
       names = "--hops",
-      description = "Most hops of a path; with path_of all have as many. Default: ${DEFAULT-VALUE}.")
+      description =
+          "Most hops of a path; with path_of all have as many. Default: ${DEFAULT-VALUE}.")
   int hops = 12;
 
   @Option(
@@ -235,8 +236,7 @@ final class PathStudy {
 
   /** Prints which hops the accuracy on the validation items hangs on. */
   static void printAblation(PrintWriter print, Ablation ablation) {
-    print.printf(
-        Locale.ROOT, "  on 'valid': %s%n", Table.percent(ablation.fitness().items()));
+    print.printf(Locale.ROOT, "  on 'valid': %s%n", Table.percent(ablation.fitness().items()));
     for (Ablation.Variant variant : ablation.variants()) {
       String change =
           variant
