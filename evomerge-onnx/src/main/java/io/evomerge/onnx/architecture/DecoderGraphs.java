@@ -1,5 +1,7 @@
 package io.evomerge.onnx.architecture;
 
+import io.evomerge.genome.HopScaling;
+import io.evomerge.onnx.architecture.DecoderForm.AttentionPrecision;
 import io.evomerge.onnx.graph.Attribute;
 import io.evomerge.onnx.graph.Dimension;
 import io.evomerge.onnx.graph.ElementType;
@@ -11,13 +13,15 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * ONNX models of a decoder whose weights are named and laid out as in its checkpoint; stateless.
  *
- * <p>The weights are external initialisers without a file: the session is given them in memory. No
- * node computes from weights alone, so nothing about them can be worked out before they are there.
+ * <p>A {@link DecoderForm} says how the weights come in. No node computes from weights alone, so
+ * nothing about them can be worked out before they are there.
  *
  * <p>Inputs of every model, with B rows of T tokens (shorter rows are padded on the right) and N
  * chosen positions:
@@ -28,6 +32,8 @@ import java.util.Set;
  *   <li>{@value #PADDED_LENGTH}: INT32 scalar, T
  *   <li>{@value #POSITIONS}: INT64 [N], row * T + index of each chosen token
  *   <li>{@value #COSINES} and {@value #SINES}: FLOAT [at least every position used, headDim / 2]
+ *   <li>{@value #SCALES}, if the form has scales: FLOAT [layers]
+ *   <li>the weights by their names, if the form has them as inputs
  * </ul>
  */
 public final class DecoderGraphs {
@@ -49,6 +55,9 @@ public final class DecoderGraphs {
 
   /** Input: sines of the rotary embedding. */
   public static final String SINES = "sines";
+
+  /** Input of paths: what {@link HopScaling} multiplies, per hop. */
+  public static final String SCALES = "scales";
 
   /** Input of scoring: INT64 [N], the token whose probability is asked for at each position. */
   public static final String TARGETS = "targets";
@@ -72,6 +81,7 @@ public final class DecoderGraphs {
   public static final String NEXT_TOKENS = "next_tokens";
 
   private final DecoderConfig config;
+  private final DecoderForm form;
   private final ElementType attentionType;
   private final Map<String, Value> weights = new HashMap<>();
   private final Graph main;
@@ -79,28 +89,16 @@ public final class DecoderGraphs {
   private final Value paddedLength;
   private final Value positions;
   private final Value tokens;
+  private final List<Value> scales;
   private final Map<String, Value> linearInputs = new LinkedHashMap<>();
   private Set<String> wantedInputs = Set.of();
   private Value cosines;
   private Value sines;
 
-  /** What attention computes in. */
-  public enum AttentionPrecision {
-    /** As everything else. */
-    FLOAT32(ElementType.FLOAT),
-    /** Half precision, with a key-value cache of half the size: all that CUDA has a kernel for. */
-    FLOAT16(ElementType.FLOAT16);
-
-    private final ElementType type;
-
-    AttentionPrecision(ElementType type) {
-      this.type = type;
-    }
-  }
-
-  private DecoderGraphs(DecoderConfig config, AttentionPrecision attention, String name) {
+  private DecoderGraphs(DecoderConfig config, DecoderForm form, String name) {
     this.config = config;
-    this.attentionType = attention.type;
+    this.form = form;
+    this.attentionType = form.attention().type();
     this.main = Graph.create(name);
     tokens = main.input(TOKENS, ElementType.INT64, Dimension.of("B"), Dimension.of("T"));
     last = main.input(LAST, ElementType.INT32, Dimension.of("B"));
@@ -109,19 +107,47 @@ public final class DecoderGraphs {
     Dimension half = Dimension.of(config.headDim() / 2);
     cosines = main.input(COSINES, ElementType.FLOAT, Dimension.of("R"), half);
     sines = main.input(SINES, ElementType.FLOAT, Dimension.of("R"), half);
-    config.weightShapes().forEach((key, shape) -> weights.put(key, main.weight(key, shape)));
+    Map<String, List<Long>> shapes = config.weightShapes();
+    shapes.forEach(
+        (key, shape) -> {
+          if (!form.sharedWeights().containsKey(key)) {
+            weights.put(key, declareWeight(key, shape));
+          }
+        });
+    form.sharedWeights().forEach((key, other) -> weights.put(key, weight(other)));
     cosines = forAttention(main, cosines);
     sines = forAttention(main, sines);
+    scales = form.scaling().isPresent() ? declareScales() : List.of();
+  }
+
+  private Value declareWeight(String name, List<Long> shape) {
+    return switch (form.weights()) {
+      case INITIALIZERS -> main.weight(name, shape);
+      case INPUTS ->
+          main.input(
+              name, ElementType.FLOAT, shape.stream().map(Dimension::of).toArray(Dimension[]::new));
+    };
+  }
+
+  private List<Value> declareScales() {
+    int layers = config.layerCount();
+    Value all = main.input(SCALES, ElementType.FLOAT, Dimension.of(layers));
+    return main.applyForMany(
+        Graph.STANDARD,
+        "Split",
+        List.of(all),
+        IntStream.range(0, layers).toArray(),
+        Attribute.of("axis", 0));
   }
 
   /**
    * Returns a model that gives the logits after the chosen positions.
    *
    * @param config of the decoder
-   * @param attention what attention computes in
+   * @param form of the graph
    */
-  public static byte[] logits(DecoderConfig config, AttentionPrecision attention) {
-    DecoderGraphs graphs = new DecoderGraphs(config, attention, "logits");
+  public static byte[] logits(DecoderConfig config, DecoderForm form) {
+    DecoderGraphs graphs = new DecoderGraphs(config, form, "logits");
     Value logits = graphs.prefill().logits();
     graphs.main.output(
         LOGITS, logits, ElementType.FLOAT, Dimension.of("N"), Dimension.of(config.vocabSize()));
@@ -132,10 +158,10 @@ public final class DecoderGraphs {
    * Returns a model that gives the log-probability of one target token after each chosen position.
    *
    * @param config of the decoder
-   * @param attention what attention computes in
+   * @param form of the graph
    */
-  public static byte[] logProbabilities(DecoderConfig config, AttentionPrecision attention) {
-    DecoderGraphs graphs = new DecoderGraphs(config, attention, "log_probabilities");
+  public static byte[] logProbabilities(DecoderConfig config, DecoderForm form) {
+    DecoderGraphs graphs = new DecoderGraphs(config, form, "log_probabilities");
     Graph main = graphs.main;
     Value targets = main.input(TARGETS, ElementType.INT64, Dimension.of("N"));
     Value logits = graphs.prefill().logits();
@@ -151,10 +177,10 @@ public final class DecoderGraphs {
    * steps are used up; the chosen positions are each row's last.
    *
    * @param config of the decoder
-   * @param attention what attention computes in
+   * @param form of the graph
    */
-  public static byte[] generation(DecoderConfig config, AttentionPrecision attention) {
-    DecoderGraphs graphs = new DecoderGraphs(config, attention, "generation");
+  public static byte[] generation(DecoderConfig config, DecoderForm form) {
+    DecoderGraphs graphs = new DecoderGraphs(config, form, "generation");
     Graph main = graphs.main;
     Value steps = main.input(STEPS, ElementType.INT64);
     Value stopTokens = main.input(STOP_TOKENS, ElementType.INT64, Dimension.of("S"));
@@ -199,7 +225,8 @@ public final class DecoderGraphs {
     if (weights.isEmpty() || !known.containsAll(weights)) {
       throw new IllegalArgumentException("weights are " + weights + ", wanted some of " + known);
     }
-    DecoderGraphs graphs = new DecoderGraphs(config, attention, "input_products");
+    DecoderGraphs graphs =
+        new DecoderGraphs(config, DecoderForm.ordinary(attention), "input_products");
     graphs.wantedInputs = Set.copyOf(weights);
     Graph main = graphs.main;
     List<Value> none = Collections.nCopies(2 * config.layerCount(), Value.NONE);
@@ -303,7 +330,8 @@ public final class DecoderGraphs {
   private Pass pass(
       Graph graph, Value ids, Value index, Value total, List<Value> past, Value chosen) {
     Value embeddings = weight("model.embed_tokens.weight");
-    Value residual = graph.apply("Gather", List.of(embeddings, ids), Attribute.of("axis", 0));
+    Value residual =
+        scaled(graph, graph.apply("Gather", List.of(embeddings, ids), Attribute.of("axis", 0)), 0);
     Value normed =
         graph.apply(
             "SimplifiedLayerNormalization",
@@ -331,11 +359,17 @@ public final class DecoderGraphs {
       List<Value> sum =
           addAndNorm(graph, residual, attentionOutput, block + "post_attention_layernorm.weight");
       Value mlpOutput = mlp(graph, sum.get(0), block + "mlp.");
-      String nextNorm =
-          layer == layers - 1
-              ? "model.norm.weight"
-              : "model.layers." + (layer + 1) + ".input_layernorm.weight";
-      List<Value> next = addAndNorm(graph, sum.get(1), mlpOutput, nextNorm);
+      residual = sum.get(1);
+      String nextNorm = "model.norm.weight";
+      if (layer < layers - 1) {
+        nextNorm = "model.layers." + (layer + 1) + ".input_layernorm.weight";
+        mlpOutput = scaled(graph, mlpOutput, layer + 1);
+        if (form.scaling().equals(Optional.of(HopScaling.STREAM))) {
+          // Both parts of the sum, as the sum itself is made together with the norm.
+          residual = scaled(graph, residual, layer + 1);
+        }
+      }
+      List<Value> next = addAndNorm(graph, residual, mlpOutput, nextNorm);
       normed = next.get(0);
       residual = next.get(1);
       if (!wantedInputs.isEmpty() && linearInputs.size() == wantedInputs.size()) {
@@ -430,6 +464,10 @@ public final class DecoderGraphs {
   private static Value product(Graph graph, Value input, Value weight) {
     return graph.apply(
         Graph.MICROSOFT, "FusedMatMul", List.of(input, weight), Attribute.of("transB", 1));
+  }
+
+  private Value scaled(Graph graph, Value value, int hop) {
+    return scales.isEmpty() ? value : graph.apply("Mul", List.of(value, scales.get(hop)));
   }
 
   private Value forAttention(Graph graph, Value value) {

@@ -25,13 +25,15 @@ import java.util.stream.IntStream;
  */
 public final class Graph {
 
+  /** Domain of the standard operators. */
+  public static final String STANDARD = "";
+
   /** Domain of the operators that ONNX Runtime adds to the standard. */
   public static final String MICROSOFT = "com.microsoft";
 
   /** Name of the empty file that stands for weights handed over in memory. */
   public static final String PLACEHOLDER = "weights-in-memory";
 
-  private static final String STANDARD = "";
   private static final long OPSET = 17;
   private static final long IR_VERSION = 8;
 

@@ -1,11 +1,12 @@
 package io.evomerge.onnx.runtime;
 
+import ai.onnxruntime.OrtEnvironment;
 import io.evomerge.candidate.CandidateModel;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.UnsupportedModelException;
-import io.evomerge.onnx.architecture.DecoderGraphs.AttentionPrecision;
+import io.evomerge.onnx.architecture.DecoderForm.AttentionPrecision;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -16,8 +17,10 @@ import java.util.function.Supplier;
  * Runs candidates as language models in ONNX Runtime.
  *
  * <p>Sessions belong to a candidate's {@link WeightStore}: they are made once, serve one candidate
- * after the other, and are freed when the store or the backend is closed. Safe for concurrent use;
- * one backend serves all workers.
+ * after the other, and are freed when the store or the backend is closed. Candidates with a data
+ * flow path share sessions over all stores: one per length of path serves them all, and those used
+ * least recently are freed beyond {@value #PATH_SESSIONS}. Safe for concurrent use; one backend
+ * serves all workers.
  *
  * <p>On the CPU everything is computed in float32. On CUDA attention is computed in float16, for
  * which alone ONNX Runtime has a kernel there. The same call gives the same result on one machine,
@@ -26,17 +29,25 @@ import java.util.function.Supplier;
  */
 public final class OnnxBackend implements AutoCloseable {
 
-  private final Device device;
-  private final int threadsPerSession;
+  private static final int PATH_SESSIONS = 64;
+
+  private final SessionFactory factory;
   private final SessionMode mode;
-  private final Map<WeightStore, StoreSessions> stores = new IdentityHashMap<>();
+  private final PathSessionCache paths;
+  private final Map<WeightStore, CandidateSessions> stores = new IdentityHashMap<>();
   private boolean closed;
 
   private OnnxBackend(Builder builder) {
-    Device.environment();
-    this.device = builder.device.get();
-    this.threadsPerSession = builder.threadsPerSession;
+    OrtEnvironment environment = Device.environment();
+    Device device = builder.device.get();
+    this.factory =
+        new SessionFactory(
+            environment,
+            device,
+            device.isCuda() ? AttentionPrecision.FLOAT16 : AttentionPrecision.FLOAT32,
+            builder.threadsPerSession);
     this.mode = builder.mode;
+    this.paths = new PathSessionCache(factory, PATH_SESSIONS);
   }
 
   /**
@@ -137,7 +148,7 @@ public final class OnnxBackend implements AutoCloseable {
 
   /** Returns what runs the models, e.g. {@code "ONNX Runtime 1.29.0, CPU"}. */
   public String description() {
-    return "ONNX Runtime " + Device.environment().getVersion() + ", " + device;
+    return "ONNX Runtime " + factory.environment().getVersion() + ", " + factory.device();
   }
 
   /**
@@ -167,36 +178,38 @@ public final class OnnxBackend implements AutoCloseable {
     return new OnnxLanguageModel(sessions(candidate, config), candidate, mode);
   }
 
-  private synchronized StoreSessions sessions(CandidateModel candidate, ModelConfig config) {
+  private synchronized CandidateSessions sessions(CandidateModel candidate, ModelConfig config) {
     if (closed) {
       throw new IllegalStateException("the backend is closed");
     }
     WeightStore store = candidate.weights();
-    StoreSessions known = stores.get(store);
-    if (known != null && known.serves(config)) {
-      known.serve(candidate);
+    CandidateSessions known = stores.get(store);
+    if (known != null && known.serve(candidate, config)) {
       return known;
     }
-    StoreSessions made =
-        new StoreSessions(
-            device,
-            device.isCuda() ? AttentionPrecision.FLOAT16 : AttentionPrecision.FLOAT32,
-            threadsPerSession,
-            candidate,
-            config);
-    stores.put(store, made);
-    if (known == null) {
-      store.onClose(() -> release(store));
+    boolean path = candidate.recipe().dataFlow().isPresent();
+    CandidateSessions made =
+        path
+            ? new PathSessions(factory, paths, candidate, config)
+            : new StoreSessions(factory, candidate, config);
+    if (known != null) {
+      known.close(CandidateSessions.OVER);
     } else {
-      known.close();
+      try {
+        store.onClose(() -> release(store));
+      } catch (IllegalStateException e) {
+        made.close(CandidateSessions.CLOSED);
+        throw e;
+      }
     }
+    stores.put(store, made);
     return made;
   }
 
   private synchronized void release(WeightStore store) {
-    StoreSessions sessions = stores.remove(store);
+    CandidateSessions sessions = stores.remove(store);
     if (sessions != null) {
-      sessions.close();
+      sessions.close(CandidateSessions.CLOSED);
     }
   }
 
@@ -204,7 +217,8 @@ public final class OnnxBackend implements AutoCloseable {
   @Override
   public synchronized void close() {
     closed = true;
-    stores.values().forEach(StoreSessions::close);
+    stores.values().forEach(sessions -> sessions.close(CandidateSessions.CLOSED));
     stores.clear();
+    paths.close();
   }
 }

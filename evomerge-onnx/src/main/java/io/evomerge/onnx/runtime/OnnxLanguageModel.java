@@ -9,7 +9,6 @@ import io.evomerge.exception.BackendException;
 import io.evomerge.onnx.architecture.DecoderConfig;
 import io.evomerge.onnx.architecture.DecoderGraphs;
 import io.evomerge.onnx.runtime.BatchPlan.Limits;
-import io.evomerge.onnx.runtime.StoreSessions.Purpose;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
@@ -39,11 +38,11 @@ final class OnnxLanguageModel implements LanguageModel {
    */
   private static final long STEPS_THAT_PAY_FOR_PACKING = 64;
 
-  private final StoreSessions sessions;
+  private final CandidateSessions sessions;
   private final CandidateModel candidate;
   private final SessionMode mode;
 
-  OnnxLanguageModel(StoreSessions sessions, CandidateModel candidate, SessionMode mode) {
+  OnnxLanguageModel(CandidateSessions sessions, CandidateModel candidate, SessionMode mode) {
     this.sessions = sessions;
     this.candidate = candidate;
     this.mode = mode;
@@ -196,8 +195,7 @@ final class OnnxLanguageModel implements LanguageModel {
   void inputProducts(List<int[]> texts, Set<String> weights, ProductTaker taker) {
     check("text", texts, 0);
     int[] lengths = texts.stream().mapToInt(text -> text.length).toArray();
-    byte[] model = DecoderGraphs.inputProducts(config(), sessions.attention(), weights);
-    try (Session session = sessions.open(model)) {
+    try (NativeSession session = sessions.inputProducts(weights)) {
       Limits limits =
           new Limits(
               GenerationOptions.DEFAULT_BATCH_SIZE,

@@ -1,16 +1,20 @@
 package io.evomerge.onnx.runtime;
 
 import io.evomerge.onnx.architecture.DecoderConfig;
+import io.evomerge.onnx.architecture.RotaryEmbedding;
 
 /**
  * Cosines and sines of the rotary embedding, {@code [positions, headDim / 2]} each, made as far as
  * they are needed; immutable.
  *
+ * @param rotary what they are tables of
+ * @param headDim width of a head
  * @param positions number of rows
  * @param cosines row-major
  * @param sines row-major
  */
-record RotaryTables(int positions, float[] cosines, float[] sines) {
+record RotaryTables(
+    RotaryEmbedding rotary, int headDim, int positions, float[] cosines, float[] sines) {
 
   /** Smallest table made; longer ones double, so that few are made. */
   private static final int SMALLEST = 128;
@@ -38,6 +42,11 @@ record RotaryTables(int positions, float[] cosines, float[] sines) {
         sines[i++] = (float) Math.sin(angle);
       }
     }
-    return new RotaryTables(positions, cosines, sines);
+    return new RotaryTables(config.rotary(), config.headDim(), positions, cosines, sines);
+  }
+
+  /** Returns whether they are a decoder's, for at least so many positions. */
+  boolean fit(DecoderConfig config, int needed) {
+    return positions >= needed && headDim == config.headDim() && rotary.equals(config.rotary());
   }
 }

@@ -3,13 +3,10 @@ package io.evomerge.onnx.runtime;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
-import io.evomerge.exception.BackendException;
 import java.util.Map;
-import java.util.concurrent.locks.ReadWriteLock;
-import java.util.concurrent.locks.ReentrantReadWriteLock;
 
-/** A native session that is not freed under a run; safe for concurrent runs. */
-final class Session implements AutoCloseable {
+/** A model that can be run; safe for concurrent runs. */
+interface Session {
 
   /** Reads what a run gave before it is freed. */
   @FunctionalInterface
@@ -17,47 +14,13 @@ final class Session implements AutoCloseable {
     T read(OrtSession.Result result) throws OrtException;
   }
 
-  private final OrtSession session;
-  private final ReadWriteLock lock = new ReentrantReadWriteLock();
-  private boolean closed;
-
-  Session(OrtSession session) {
-    this.session = session;
-  }
-
-  <T> T run(Map<String, OnnxTensor> inputs, Reader<T> reader) {
-    lock.readLock().lock();
-    try {
-      if (closed) {
-        throw closed();
-      }
-      try (OrtSession.Result result = session.run(inputs)) {
-        return reader.read(result);
-      }
-    } catch (OrtException e) {
-      throw new BackendException("ONNX Runtime failed to run the model: " + e.getMessage(), e);
-    } finally {
-      lock.readLock().unlock();
-    }
-  }
-
-  private static IllegalStateException closed() {
-    return new IllegalStateException(
-        "the model is closed: its backend or its weight store was closed");
-  }
-
-  @Override
-  public void close() {
-    lock.writeLock().lock();
-    try {
-      if (!closed) {
-        closed = true;
-        session.close();
-      }
-    } catch (OrtException e) {
-      throw new BackendException("ONNX Runtime failed to free a session: " + e.getMessage(), e);
-    } finally {
-      lock.writeLock().unlock();
-    }
-  }
+  /**
+   * Runs the model.
+   *
+   * @param inputs tokens and what goes with them, as {@link
+   *     io.evomerge.onnx.architecture.DecoderGraphs} has them; weights and scales are there already
+   * @param reader is given the outputs
+   * @throws IllegalStateException if the model is over
+   */
+  <T> T run(Map<String, OnnxTensor> inputs, Reader<T> reader);
 }

@@ -5,12 +5,23 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.evomerge.candidate.CandidateModel;
 import io.evomerge.candidate.CandidateModels;
+import io.evomerge.candidate.WeightStore;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.Checkpoints;
+import io.evomerge.checkpoint.ModelConfig;
+import io.evomerge.checkpoint.ModelLayout;
 import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.PairedComparison;
+import io.evomerge.genome.HopScaling;
 import io.evomerge.onnx.runtime.OnnxBackend;
+import io.evomerge.recipe.DataFlow;
+import io.evomerge.recipe.Hop;
+import io.evomerge.recipe.MergeRecipe;
 import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -76,6 +87,60 @@ class ZooTaskTest {
       assertThat(comparison.pValue()).isLessThan(1e-6);
       assertThat(search.evaluate(mathematician.model())).isEqualTo(high);
     }
+  }
+
+  @Test
+  void aPathThroughAllLayersInOrderScoresAsTheModel() throws Exception {
+    try (TextEvaluator search = problems.split("train").limit(80).on(backend);
+        Loaded mathematician = Loaded.open("math-en")) {
+      Fitness expected = search.evaluate(mathematician.model());
+      assertThat(search.evaluate(path(mathematician.model(), 1))).isEqualTo(expected);
+      Fitness skipping = search.evaluate(path(mathematician.model(), 0.5));
+      assertThat(skipping.items()).hasSize(80).isNotEqualTo(expected.items());
+    }
+  }
+
+  private static CandidateModel path(CandidateModel model, double scale) {
+    String name = model.recipe().sources().get(0).name();
+    List<Hop> hops =
+        IntStream.range(0, model.layout().layerCount())
+            .mapToObj(layer -> new Hop(name, layer, scale))
+            .toList();
+    MergeRecipe recipe =
+        model.recipe().toBuilder()
+            .dataFlow(new DataFlow(name, List.of(), hops, HopScaling.BRANCH))
+            .build();
+    return new CandidateModel() {
+      @Override
+      public MergeRecipe recipe() {
+        return recipe;
+      }
+
+      @Override
+      public Optional<ModelConfig> config() {
+        return model.config();
+      }
+
+      @Override
+      public ModelLayout layout() {
+        return model.layout();
+      }
+
+      @Override
+      public WeightStore weights() {
+        return model.weights();
+      }
+
+      @Override
+      public Optional<Path> tokenizerFolder() {
+        return model.tokenizerFolder();
+      }
+
+      @Override
+      public long parameterCount() {
+        return model.parameterCount();
+      }
+    };
   }
 
   @Test

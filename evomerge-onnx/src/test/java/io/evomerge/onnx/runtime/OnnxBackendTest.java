@@ -12,7 +12,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.UnsupportedModelException;
-import io.evomerge.onnx.architecture.DecoderGraphs.AttentionPrecision;
+import io.evomerge.onnx.architecture.DecoderForm.AttentionPrecision;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorInfo;
 import java.io.IOException;
@@ -157,10 +157,12 @@ class OnnxBackendTest {
   @Test
   void attentionInHalfPrecisionIsClose() {
     try (TestCandidate candidate = TestCandidate.random(with(MISTRAL), 3);
-        OnnxBackend backend = OnnxBackend.cpu();
-        StoreSessions halfSessions =
-            new StoreSessions(
-                Device.CPU, AttentionPrecision.FLOAT16, 1, candidate, with(MISTRAL))) {
+        OnnxBackend backend = OnnxBackend.cpu()) {
+      StoreSessions halfSessions =
+          new StoreSessions(
+              new SessionFactory(Device.CPU, AttentionPrecision.FLOAT16, 1),
+              candidate,
+              with(MISTRAL));
       LanguageModel model = backend.languageModel(candidate);
       LanguageModel half = new OnnxLanguageModel(halfSessions, candidate, SessionMode.LIVE);
       float[][] expected = model.lastLogits(PROMPTS);
@@ -171,6 +173,7 @@ class OnnxBackendTest {
       assertTokens(
           half.generate(PROMPTS, GenerationOptions.of(5, Set.of())),
           model.generate(PROMPTS, GenerationOptions.of(5, Set.of())));
+      halfSessions.close(CandidateSessions.CLOSED);
     }
   }
 

@@ -1,13 +1,15 @@
 package io.evomerge.onnx.runtime;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.evomerge.genome.HopScaling;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.function.BiConsumer;
 
 /**
  * A decoder in plain loops and double arithmetic, written from the definitions of the architectures
- * and reading {@code config.json} by itself, without any code of the library.
+ * and reading {@code config.json} by itself, without any code of the library. Scales of a data flow
+ * path are applied as {@link HopScaling} defines them.
  */
 final class ReferenceDecoder {
 
@@ -19,6 +21,8 @@ final class ReferenceDecoder {
   private final int headDim;
   private final int layers;
   private final BiConsumer<String, double[][]> onLinear;
+  private double[] scales;
+  private HopScaling scaling = HopScaling.BRANCH;
 
   ReferenceDecoder(JsonNode config, Map<String, float[]> weights) {
     this(config, weights, (weight, inputs) -> {});
@@ -35,6 +39,16 @@ final class ReferenceDecoder {
     keyValueHeads = config.path("num_key_value_heads").asInt(heads);
     headDim = config.path("head_dim").asInt(hidden / heads);
     layers = config.path("num_hidden_layers").intValue();
+    scales = new double[layers];
+    Arrays.fill(scales, 1);
+  }
+
+  /** Returns the same decoder as a path with a scale per layer. */
+  ReferenceDecoder scaled(double[] hopScales, HopScaling what) {
+    ReferenceDecoder path = new ReferenceDecoder(config, weights, onLinear);
+    path.scales = hopScales;
+    path.scaling = what;
+    return path;
   }
 
   /** Returns the logits after every position. */
@@ -44,7 +58,7 @@ final class ReferenceDecoder {
     float[] embeddings = weights.get("model.embed_tokens.weight");
     for (int t = 0; t < length; t++) {
       for (int i = 0; i < hidden; i++) {
-        x[t][i] = embeddings[tokens[t] * hidden + i];
+        x[t][i] = scales[0] * embeddings[tokens[t] * hidden + i];
       }
     }
     for (int layer = 0; layer < layers; layer++) {
@@ -59,7 +73,17 @@ final class ReferenceDecoder {
           gate[t][i] = gate[t][i] / (1 + Math.exp(-gate[t][i])) * up[t][i];
         }
       }
-      add(x, linear(gate, block + "mlp.down_proj"));
+      double[][] branch = linear(gate, block + "mlp.down_proj");
+      double scale = layer + 1 < layers ? scales[layer + 1] : 1;
+      for (int t = 0; t < length; t++) {
+        for (int i = 0; i < hidden; i++) {
+          x[t][i] =
+              switch (scaling) {
+                case BRANCH -> x[t][i] + scale * branch[t][i];
+                case STREAM -> scale * (x[t][i] + branch[t][i]);
+              };
+        }
+      }
     }
     boolean tied = config.path("tie_word_embeddings").asBoolean(false);
     return linear(norm(x, "model.norm"), tied ? "model.embed_tokens" : "lm_head");
@@ -121,12 +145,16 @@ final class ReferenceDecoder {
     return switch (config.path("architectures").get(0).asText()) {
       case "MistralForCausalLM" -> window;
       case "Qwen2ForCausalLM" ->
-          config.path("use_sliding_window").asBoolean(false)
-                  && layer >= config.path("max_window_layers").asInt(28)
-              ? window
-              : all;
+          config.path("use_sliding_window").asBoolean(false) && slides(layer) ? window : all;
       default -> all;
     };
+  }
+
+  private boolean slides(int layer) {
+    JsonNode types = config.path("layer_types");
+    return types.isArray()
+        ? types.get(layer).asText().equals("sliding_attention")
+        : layer >= config.path("max_window_layers").asInt(28);
   }
 
   private void rotate(double[][] x, int count) {

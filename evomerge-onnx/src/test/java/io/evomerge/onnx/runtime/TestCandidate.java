@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.evomerge.candidate.CandidateModel;
 import io.evomerge.candidate.WeightStore;
+import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.checkpoint.ModelLayout;
 import io.evomerge.onnx.architecture.DecoderConfig;
@@ -21,6 +22,7 @@ import java.nio.FloatBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -85,11 +87,16 @@ record TestCandidate(Optional<ModelConfig> config, WeightStore weights)
 
   /** Overwrites the weights with random ones: norms near 1, the rest of a moderate size. */
   void fill(long seed) {
+    fill(weights.tensors().values(), 1.5, seed);
+  }
+
+  /** Does so with linear layers that lengthen their input {@code gain} times. */
+  static void fill(Collection<TensorBuffer> tensors, double gain, long seed) {
     Random random = new Random(seed);
-    for (TensorBuffer tensor : weights.tensors().values()) {
+    for (TensorBuffer tensor : tensors) {
       boolean norm = tensor.info().name().endsWith("norm.weight");
       List<Long> shape = tensor.info().shape();
-      double scale = norm ? 0.2 : 1.5 / Math.sqrt(shape.get(shape.size() - 1));
+      double scale = norm ? 0.2 : gain / Math.sqrt(shape.get(shape.size() - 1));
       FloatBuffer floats = tensor.floats();
       while (floats.hasRemaining()) {
         floats.put((float) ((norm ? 1 : 0) + scale * random.nextGaussian()));
@@ -121,7 +128,9 @@ record TestCandidate(Optional<ModelConfig> config, WeightStore weights)
 
   @Override
   public MergeRecipe recipe() {
-    throw new UnsupportedOperationException("made without a recipe");
+    return MergeRecipe.builder("passthrough")
+        .source(new CheckpointRef("model", "model", ""))
+        .build();
   }
 
   @Override
