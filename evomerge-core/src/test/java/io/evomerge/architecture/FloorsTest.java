@@ -87,6 +87,7 @@ class FloorsTest {
               "genome.ParameterSpec",
               "genome.ParameterValues",
               "genome.Semantics",
+              "genome.HopScaling",
               "checkpoint.",
               "tensor.",
               "internal.",

@@ -13,7 +13,7 @@ import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.PathVariants;
 import io.evomerge.result.Ablation;
 import io.evomerge.result.EvolutionResult;
-import io.evomerge.result.Pictures;
+import io.evomerge.result.picture.Pictures;
 import io.evomerge.run.StopCondition;
 import java.io.IOException;
 import java.io.PrintWriter;
