@@ -14,7 +14,8 @@ public final class Main {
   /**
    * Starts a program.
    *
-   * @param args {@code soak} or {@code large-merge} and its options, or the options of JMH
+   * @param args {@code soak}, {@code large-merge} or {@code data-flow-genome} and its options, or
+   *     the options of JMH
    * @throws Exception if it fails
    */
   public static void main(String[] args) throws Exception {
@@ -26,6 +27,10 @@ public final class Main {
     }
     if (first.equals("large-merge")) {
       LargeMerge.main(rest);
+      return;
+    }
+    if (first.equals("data-flow-genome")) {
+      DataFlowGenome.main(rest);
       return;
     }
     CommandLineOptions options = new CommandLineOptions(args);
