@@ -1,6 +1,5 @@
 package io.evomerge.candidate;
 
-import io.evomerge.genome.HopScaling;
 import io.evomerge.recipe.DataFlow;
 import java.util.ArrayList;
 import java.util.List;
@@ -40,7 +39,7 @@ record FoldedScales(float embeddings, List<Factors> hops, float finalNorm) {
     List<Factors> hops = new ArrayList<>();
     double product = 1;
     for (int t = 0; t < count; t++) {
-      if (flow.scaling() == HopScaling.BRANCH) {
+      if (!flow.scalesStream()) {
         hops.add(new Factors(1, t + 1 < count ? scale(flow, t + 1) : 1, 1));
       } else {
         product *= t == 0 ? 1 : scale(flow, t);
@@ -64,7 +63,7 @@ record FoldedScales(float embeddings, List<Factors> hops, float finalNorm) {
   /** Returns what keeps the scales of a path from being written in a form. */
   static List<String> problems(DataFlow flow, PathForm form) {
     List<String> problems = new ArrayList<>();
-    boolean folded = form == PathForm.FOLDED && flow.scaling() == HopScaling.STREAM;
+    boolean folded = form == PathForm.FOLDED && flow.scalesStream();
     double product = 1;
     for (int t = 0; t < flow.hops().size(); t++) {
       float scale = scale(flow, t);
@@ -102,7 +101,7 @@ record FoldedScales(float embeddings, List<Factors> hops, float finalNorm) {
   /** Returns what is worth knowing about the scales of a path. */
   static List<String> notes(DataFlow flow) {
     List<String> notes = new ArrayList<>();
-    boolean branch = flow.scaling() == HopScaling.BRANCH;
+    boolean branch = !flow.scalesStream();
     List<Integer> zero = hops(flow, true);
     if (!zero.isEmpty()) {
       notes.add(

@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.ModelConfig;
-import io.evomerge.genome.HopScaling;
 import io.evomerge.tensor.DType;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -193,14 +192,15 @@ final class MergedConfig {
    *
    * @param stored of the layers that are stored
    * @param hops their number
+   * @param scalesStream whether the scales multiply the whole stream
    */
-  static ModelConfig compact(ModelConfig stored, int hops, HopScaling scaling) {
+  static ModelConfig compact(ModelConfig stored, int hops, boolean scalesStream) {
     ObjectNode json = stored.json();
     String architecture = COMPACT.get(stored.architecture());
     json.putArray("architectures").add(architecture);
     json.put("model_type", architecture.replace("ForCausalLM", "").toLowerCase(Locale.ROOT));
     json.put("num_hops", hops);
-    if (scaling == HopScaling.STREAM) {
+    if (scalesStream) {
       json.put("evomerge_scaling", "stream");
     }
     return ModelConfig.of(json);

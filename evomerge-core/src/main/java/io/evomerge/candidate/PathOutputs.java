@@ -11,7 +11,6 @@ import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.checkpoint.ModelLayout;
 import io.evomerge.checkpoint.TensorRole.Part;
-import io.evomerge.genome.HopScaling;
 import io.evomerge.recipe.DataFlow;
 import io.evomerge.recipe.Hop;
 import io.evomerge.recipe.MergeRecipe;
@@ -391,7 +390,7 @@ final class PathOutputs {
           }
           ModelConfig ofLayers = MergedConfig.withLayers(config, own, numbers);
           if (form == PathForm.COMPACT) {
-            return MergedConfig.compact(ofLayers, flow.hops().size(), flow.scaling());
+            return MergedConfig.compact(ofLayers, flow.hops().size(), flow.scalesStream());
           }
           return embeddingsScaled ? MergedConfig.untied(ofLayers) : ofLayers;
         });
@@ -411,7 +410,7 @@ final class PathOutputs {
       notes.add(
           "stock transformers cannot load the compact form: it needs the model code that was"
               + " released with EvoLLM-JP-v1-10B, or the like");
-      if (flow.scaling() == HopScaling.STREAM) {
+      if (flow.scalesStream()) {
         notes.add(
             "the released code scales branches: it does not compute this path, which scales the"
                 + " stream ('evomerge_scaling' in config.json)");
@@ -439,7 +438,7 @@ final class PathOutputs {
                     + " memory; dtype F32 keeps them");
           }
         });
-    if (flow.scaling() == HopScaling.STREAM && !scales.plain()) {
+    if (flow.scalesStream() && !scales.plain()) {
       notes.add(
           "a folded scale of the stream is exact but for the epsilon of the norms, which now weighs"
               + " c^2 times as much, c the product of the scales");

@@ -37,6 +37,11 @@ public record DataFlow(
     return List.copyOf(names);
   }
 
+  /** Returns whether the scales multiply the whole residual stream rather than branches of it. */
+  public boolean scalesStream() {
+    return scaling == HopScaling.STREAM;
+  }
+
   /**
    * Returns the same path with other hops.
    *

@@ -41,7 +41,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 class PathWriterTest {
 
-  private static final int RUNS = 12;
+  private static final int RUNS = 8;
 
   @TempDir Path folder;
 
