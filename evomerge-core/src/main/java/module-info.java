@@ -8,6 +8,8 @@ module io.evomerge.core {
   requires ejml.core;
   requires ejml.ddense;
   requires org.slf4j;
+  // Paints PNGs: whoever wants them brings it, which any program with a screen does.
+  requires static java.desktop;
 
   exports io.evomerge;
   exports io.evomerge.candidate;
@@ -20,6 +22,7 @@ module io.evomerge.core {
   exports io.evomerge.recipe;
   exports io.evomerge.recipe.mergekit;
   exports io.evomerge.result;
+  exports io.evomerge.result.picture;
   exports io.evomerge.run;
   exports io.evomerge.tensor;
 

@@ -1,5 +1,7 @@
 package io.evomerge.result;
 
+import io.evomerge.result.picture.Picture;
+import io.evomerge.result.picture.Pictures;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -85,5 +87,24 @@ public record EvolutionResult(
         elapsed,
         provenance,
         earlier);
+  }
+
+  /** Draws {@code best}: its path if it has one, else its parameters; see {@link Pictures}. */
+  public Picture picture() {
+    return Pictures.of(best.recipe());
+  }
+
+  /**
+   * Draws the path of {@code best}.
+   *
+   * @throws IllegalArgumentException if it has none
+   */
+  public Picture pathPicture() {
+    return Pictures.path(best.recipe());
+  }
+
+  /** Draws the parameters of {@code best}, those of the merged model if it has a path too. */
+  public Picture weightPicture() {
+    return Pictures.weights(best.recipe());
   }
 }

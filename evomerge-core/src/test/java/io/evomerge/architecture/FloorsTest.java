@@ -103,7 +103,25 @@ class FloorsTest {
               "internal.",
               JACKSON,
               MATH),
-          floor("result", "recipe.", "genome.", "fitness.", "internal.", JACKSON, MATH),
+          floor(
+              "result",
+              "recipe.",
+              "genome.",
+              "fitness.",
+              // What pictures must know of a recipe's groups.
+              "checkpoint.CheckpointRef",
+              "checkpoint.TensorRole",
+              "checkpoint.TensorSelector",
+              "internal.",
+              JACKSON,
+              MATH),
+          floor(
+              "result.picture",
+              "recipe.",
+              "genome.HopScaling",
+              "checkpoint.CheckpointRef",
+              "checkpoint.TensorRole",
+              "checkpoint.TensorSelector"),
           floor(
               "run",
               "genome.",
