@@ -5,7 +5,6 @@ import io.evomerge.candidate.MergedModelWriter;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.CheckpointRef;
-import io.evomerge.checkpoint.Checkpoints;
 import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.EvoMergeException;
@@ -14,8 +13,6 @@ import io.evomerge.fitness.Direction;
 import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.FitnessFunction;
 import io.evomerge.fitness.Objective;
-import io.evomerge.fitness.Outcome;
-import io.evomerge.fitness.PairedComparison;
 import io.evomerge.genome.DataFlowSpace;
 import io.evomerge.genome.JointSpace;
 import io.evomerge.genome.ParameterSpace;
@@ -39,7 +36,6 @@ import io.evomerge.run.Stage;
 import io.evomerge.run.StopCondition;
 import io.evomerge.run.TrialEvaluator;
 import io.evomerge.run.TrialEvaluators;
-import io.evomerge.run.TrialTask;
 import io.evomerge.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -49,14 +45,11 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.CompletableFuture;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
-import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -80,9 +73,6 @@ public final class EvoMerge implements AutoCloseable {
   private final Builder settings;
   private final OpenModels models;
   private final List<BoundStage> stages;
-
-  /** A search of a run; without stages there is one, without a name. */
-  private record BoundStage(String name, Builder settings, BoundSearch search) {}
 
   private EvoMerge(Builder settings, OpenModels models, List<BoundStage> stages) {
     this.settings = settings;
@@ -232,47 +222,8 @@ public final class EvoMerge implements AutoCloseable {
                       .map(Checkpoint::layout)
                       .orElseGet(assembler::layout)
                       .layerCount());
-      Objective objective =
-          new Objective("ablation", Direction.MAXIMIZE, fitness, Optional.empty());
-      try (TrialEvaluator evaluator =
-          TrialEvaluators.local(assembler, List.of(objective), settings.parallelism)) {
-        CompletableFuture<Outcome> whole = submit(evaluator, recipe);
-        Map<String, CompletableFuture<Outcome>> outcomes = new LinkedHashMap<>();
-        variants.forEach((name, variant) -> outcomes.put(name, submit(evaluator, variant)));
-        Outcome outcome = whole.join();
-        if (!(outcome instanceof Outcome.Scored scored)) {
-          throw new EvoMergeException("the path could not be scored: " + outcome);
-        }
-        Fitness all = scored.fitness().get(0);
-        List<Ablation.Variant> rows = new ArrayList<>();
-        outcomes.forEach((name, other) -> rows.add(row(name, variants.get(name), all, other)));
-        return new Ablation(recipe, all, rows);
-      }
+      return AblationRun.of(assembler, recipe, variants, fitness, settings.parallelism);
     }
-  }
-
-  private static CompletableFuture<Outcome> submit(TrialEvaluator evaluator, MergeRecipe recipe) {
-    return evaluator.submit(new TrialTask(recipe, TrialTask.Data.SEARCH));
-  }
-
-  private static Ablation.Variant row(
-      String name, MergeRecipe variant, Fitness whole, CompletableFuture<Outcome> outcome) {
-    if (!(outcome.join() instanceof Outcome.Scored scored)) {
-      return new Ablation.Variant(
-          name,
-          variant,
-          Optional.empty(),
-          Optional.empty(),
-          Optional.of(outcome.join().toString()));
-    }
-    Fitness fitness = scored.fitness().get(0);
-    boolean items = fitness.items().length > 0 && fitness.items().length == whole.items().length;
-    return new Ablation.Variant(
-        name,
-        variant,
-        Optional.of(fitness),
-        items ? Optional.of(PairedComparison.of(fitness.items(), whole.items())) : Optional.empty(),
-        Optional.empty());
   }
 
   /** An assembler for one recipe and those that differ from it in the hops of its path. */
@@ -421,16 +372,14 @@ public final class EvoMerge implements AutoCloseable {
    */
   public static final class Builder {
 
-    private static final Pattern STAGE_NAME = Pattern.compile("[A-Za-z0-9._-]+");
-
     @Nullable MergeOperator operator;
     @Nullable SpaceChoice space;
     final List<String> pathModels = new ArrayList<>();
     OptimizerFactory optimizer = Optimizers.cmaEs();
     final List<Objective> objectives = new ArrayList<>();
     long seed;
-    private @Nullable Model base;
-    private final List<Model> sources = new ArrayList<>();
+    OpenModels.@Nullable Model base;
+    final List<OpenModels.Model> sources = new ArrayList<>();
     private Semantics semantics = Semantics.PAPER;
     private StopCondition stopWhen = StopCondition.evaluations(1_000);
     private int parallelism = 1;
@@ -441,28 +390,9 @@ public final class EvoMerge implements AutoCloseable {
     private UnaryOperator<MergeRecipe.Builder> recipe = UnaryOperator.identity();
     private @Nullable Supplier<TrialEvaluator> evaluator;
     private final List<RunListener> listeners = new ArrayList<>();
-    private final List<NamedStage> stages = new ArrayList<>();
-    private @Nullable String bestOf;
+    final List<BoundStage.Named> stages = new ArrayList<>();
+    @Nullable String bestOf;
     private boolean isStage;
-
-    /** A stage as it was given. */
-    private record NamedStage(String name, UnaryOperator<Builder> settings) {}
-
-    /** A model as it was given: a path that we open, or an open checkpoint of the caller's. */
-    private record Model(
-        @Nullable String name,
-        @Nullable Path path,
-        @Nullable Path adapter,
-        @Nullable Checkpoint open) {
-
-      @Nullable String shortName() {
-        if (name != null || open != null) {
-          return name != null ? name : open.name();
-        }
-        Path last = path == null ? null : path.getFileName();
-        return last == null ? null : last.toString();
-      }
-    }
 
     private Builder() {}
 
@@ -496,7 +426,7 @@ public final class EvoMerge implements AutoCloseable {
      * @param folder Hugging Face folder or safetensors file
      */
     public Builder base(Path folder) {
-      base = new Model(null, folder, null, null);
+      base = new OpenModels.Model(null, folder, null, null);
       return this;
     }
 
@@ -506,7 +436,7 @@ public final class EvoMerge implements AutoCloseable {
      * @param open stays the caller's to close
      */
     public Builder base(Checkpoint open) {
-      base = new Model(null, null, null, open);
+      base = new OpenModels.Model(null, null, null, open);
       return this;
     }
 
@@ -518,7 +448,7 @@ public final class EvoMerge implements AutoCloseable {
      */
     public Builder sources(Path... folders) {
       for (Path folder : folders) {
-        sources.add(new Model(null, folder, null, null));
+        sources.add(new OpenModels.Model(null, folder, null, null));
       }
       return this;
     }
@@ -530,7 +460,7 @@ public final class EvoMerge implements AutoCloseable {
      */
     public Builder sources(Checkpoint... open) {
       for (Checkpoint checkpoint : open) {
-        sources.add(new Model(null, null, null, checkpoint));
+        sources.add(new OpenModels.Model(null, null, null, checkpoint));
       }
       return this;
     }
@@ -542,7 +472,7 @@ public final class EvoMerge implements AutoCloseable {
      * @param folder Hugging Face folder or safetensors file
      */
     public Builder source(String name, Path folder) {
-      sources.add(new Model(name, folder, null, null));
+      sources.add(new OpenModels.Model(name, folder, null, null));
       return this;
     }
 
@@ -554,7 +484,7 @@ public final class EvoMerge implements AutoCloseable {
      * @param adapter folder with {@code adapter_config.json} and {@code adapter_model.safetensors}
      */
     public Builder source(String name, Path folder, Path adapter) {
-      sources.add(new Model(name, folder, adapter, null));
+      sources.add(new OpenModels.Model(name, folder, adapter, null));
       return this;
     }
 
@@ -638,7 +568,7 @@ public final class EvoMerge implements AutoCloseable {
      * @param changes applied to a copy of this builder
      */
     public Builder stage(String name, UnaryOperator<Builder> changes) {
-      stages.add(new NamedStage(name, changes));
+      stages.add(new BoundStage.Named(name, changes));
       return this;
     }
 
@@ -819,25 +749,15 @@ public final class EvoMerge implements AutoCloseable {
     public EvoMerge build() {
       Builder copy = new Builder(this);
       List<String> problems = new ArrayList<>();
-      List<Checkpoint> owned = new ArrayList<>();
+      OpenModels models = OpenModels.open(copy.base, copy.sources, problems);
+      boolean allOpen =
+          !copy.sources.isEmpty()
+              && models.sources().size() == copy.sources.size()
+              && models.base().isPresent() == (copy.base != null);
       List<BoundStage> bound = new ArrayList<>();
       boolean built = false;
       try {
-        Optional<Checkpoint> openBase =
-            copy.base == null ? Optional.empty() : open(copy.base, "base", owned, problems);
-        List<Checkpoint> open = new ArrayList<>();
-        for (Model model : copy.sources) {
-          open(model, "source", owned, problems).ifPresent(open::add);
-        }
-        checkNames(openBase, open, problems);
-        boolean allOpen =
-            open.size() == copy.sources.size()
-                && !open.isEmpty()
-                && (copy.base == null || openBase.isPresent());
-        OpenModels models = new OpenModels(openBase, open, owned);
-        for (NamedStage stage : copy.sequence(problems)) {
-          bindStage(copy, stage, models, allOpen, bound, problems);
-        }
+        BoundStage.bind(copy, models, allOpen, bound, problems);
         if (!problems.isEmpty()) {
           throw new ConfigurationException("EvoMerge", problems);
         }
@@ -846,60 +766,12 @@ public final class EvoMerge implements AutoCloseable {
       } finally {
         if (!built) {
           bound.forEach(stage -> stage.search().close());
-          owned.forEach(Checkpoint::close);
+          models.close();
         }
       }
     }
 
-    /** The stages, or this search as the only one. */
-    private List<NamedStage> sequence(List<String> problems) {
-      Set<String> names = new HashSet<>();
-      for (NamedStage stage : stages) {
-        if (!STAGE_NAME.matcher(stage.name()).matches()) {
-          problems.add("stage '" + stage.name() + "': wanted letters, digits, '.', '_' or '-'");
-        }
-        if (!names.add(stage.name())) {
-          problems.add("two stages are named '" + stage.name() + "'");
-        }
-      }
-      return stages.isEmpty()
-          ? List.of(new NamedStage("", UnaryOperator.identity()))
-          : List.copyOf(stages);
-    }
-
-    private static void bindStage(
-        Builder whole,
-        NamedStage stage,
-        OpenModels models,
-        boolean allOpen,
-        List<BoundStage> bound,
-        List<String> problems) {
-      Builder its = whole.forStage(stage);
-      List<String> own = new ArrayList<>();
-      its.check(own);
-      if (its.sources.size() != whole.sources.size() || !Objects.equals(its.base, whole.base)) {
-        own.add("all stages have the same base and sources; give them outside of stage(...)");
-      }
-      Optional<BoundSearch.First> first = its.first(bound, own);
-      if (allOpen && its.space != null && (its.operator != null || its.searchesPathsAlone())) {
-        boolean complete = own.isEmpty() || its.bestOf == null;
-        if (complete) {
-          try {
-            bound.add(new BoundStage(stage.name(), its, BoundSearch.bind(its, models, first, own)));
-          } catch (ConfigurationException e) {
-            own.clear();
-            own.addAll(e.problems());
-          }
-        }
-      }
-      String where = stage.name().isEmpty() ? "" : "stage '" + stage.name() + "': ";
-      own.stream()
-          .map(problem -> where + problem)
-          .filter(problem -> !problems.contains(problem))
-          .forEach(problems::add);
-    }
-
-    private Builder forStage(NamedStage stage) {
+    Builder forStage(BoundStage.Named stage) {
       Builder start = new Builder(this);
       if (stage.name().isEmpty()) {
         return start;
@@ -912,46 +784,7 @@ public final class EvoMerge implements AutoCloseable {
       return new Builder(stage.settings().apply(start));
     }
 
-    /** The model of an earlier stage; until that has run, its start stands in its place. */
-    private Optional<BoundSearch.First> first(List<BoundStage> earlier, List<String> problems) {
-      if (bestOf == null) {
-        return Optional.empty();
-      }
-      String wanted = bestOf;
-      if (!searchesPathsAlone()) {
-        problems.add("addBestOf(\"" + wanted + "\") is for stages with a DataFlowSpace");
-        return Optional.empty();
-      }
-      Optional<BoundStage> stage =
-          earlier.stream().filter(one -> one.name().equals(wanted)).findFirst();
-      if (stage.isEmpty()) {
-        List<String> names = earlier.stream().map(BoundStage::name).toList();
-        problems.add(
-            "addBestOf(\""
-                + wanted
-                + "\"): there is no earlier stage of that name"
-                + DidYouMean.hint(wanted, names));
-        return Optional.empty();
-      }
-      if (!(stage.get().settings().space instanceof SpaceChoice.Weights)) {
-        problems.add(
-            "addBestOf(\""
-                + wanted
-                + "\"): its models have paths of their own, and a path cannot lead through paths;"
-                + " write its model to a folder and add that as a source of another search");
-        return Optional.empty();
-      }
-      if (sources.stream().anyMatch(model -> wanted.equals(model.shortName()))) {
-        problems.add("addBestOf(\"" + wanted + "\"): a source has the same name");
-        return Optional.empty();
-      }
-      BoundSearch search = stage.get().search();
-      operator = search.operator();
-      return Optional.of(
-          new BoundSearch.First(wanted, search.decoder().decode(search.space().start())));
-    }
-
-    private boolean searchesPathsAlone() {
+    boolean searchesPathsAlone() {
       return space instanceof SpaceChoice.Path;
     }
 
@@ -997,7 +830,7 @@ public final class EvoMerge implements AutoCloseable {
       return plain.build();
     }
 
-    private void check(List<String> problems) {
+    void check(List<String> problems) {
       if (sources.isEmpty()) {
         problems.add("no sources: add at least one with sources(path, ...)");
       }
@@ -1057,53 +890,6 @@ public final class EvoMerge implements AutoCloseable {
       }
       if (base != null) {
         problems.add("a DataFlowSpace uses no base: leave base(...) out");
-      }
-    }
-
-    private static void checkNames(
-        Optional<Checkpoint> base, List<Checkpoint> open, List<String> problems) {
-      Set<String> names = new HashSet<>();
-      for (Checkpoint checkpoint : open) {
-        if (!names.add(checkpoint.name())) {
-          problems.add(
-              "two sources are named '"
-                  + checkpoint.name()
-                  + "': name them apart with source(name, path)");
-        }
-        // A base that is a source as well has one name and one path.
-        if (base.isPresent()
-            && base.get().name().equals(checkpoint.name())
-            && !sameModel(base.get(), checkpoint)) {
-          problems.add(
-              "base and a source are both named '"
-                  + checkpoint.name()
-                  + "': name the source apart with source(name, path)");
-        }
-      }
-    }
-
-    private static boolean sameModel(Checkpoint a, Checkpoint b) {
-      return a.location().equals(b.location()) && a.adapter().equals(b.adapter());
-    }
-
-    private static Optional<Checkpoint> open(
-        Model model, String role, List<Checkpoint> owned, List<String> problems) {
-      if (model.open() != null) {
-        return Optional.of(model.open());
-      }
-      try {
-        Checkpoint checkpoint =
-            model.name() == null
-                ? Checkpoints.open(model.path())
-                : model.adapter() == null
-                    ? Checkpoints.open(model.path(), model.name())
-                    : Checkpoints.open(model.path(), model.adapter(), model.name());
-        owned.add(checkpoint);
-        return Optional.of(checkpoint);
-      } catch (IOException | EvoMergeException e) {
-        String what = e.getMessage() == null ? e.toString() : e.getMessage();
-        problems.add(role + " " + model.path() + ": " + what);
-        return Optional.empty();
       }
     }
   }

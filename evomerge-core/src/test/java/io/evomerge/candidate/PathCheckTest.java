@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.evomerge.candidate.PathModels.Kind;
+import io.evomerge.candidate.RunnableModels.Kind;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.checkpoint.Checkpoints;
@@ -85,7 +85,7 @@ class PathCheckTest {
         Checkpoint b = kind.open(folder.resolve("b"), 2, 2)) {
       List<Hop> hops =
           List.of(new Hop("a", 0, -2), new Hop("b", 1, 0), new Hop("a", 0, 3), new Hop("a", 2, 1));
-      MergeRecipe recipe = PathModels.recipe(HopScaling.BRANCH, hops, a, b);
+      MergeRecipe recipe = RunnableModels.recipe(HopScaling.BRANCH, hops, a, b);
       MergedModelWriter writer = MergedModelWriter.builder().pathForm(form).build();
       Path out = folder.resolve("out");
       MergeReport report = writer.check(recipe, Optional.of(out));
@@ -109,7 +109,7 @@ class PathCheckTest {
     Kind kind = new Kind(DType.BF16, false, false, 1e-5);
     try (Checkpoint a = kind.open(folder.resolve("a"), 2, 1)) {
       MergeRecipe stream =
-          PathModels.recipe(
+          RunnableModels.recipe(
               HopScaling.STREAM, List.of(new Hop("a", 0, 1), new Hop("a", 1, -0.5)), a);
       assertThat(String.join("\n", check(PathForm.FOLDED, stream, List.of(a), List.of()).notes()))
           .contains("epsilon of the norms")
@@ -136,7 +136,7 @@ class PathCheckTest {
       List<Hop> hops = List.of(new Hop("a", 5, 1), new Hop("b", 9, 0));
       MergeRecipe recipe =
           MergeRecipe.builder("passthrough")
-              .source(PathModels.ref(a))
+              .source(RunnableModels.ref(a))
               .parameter("scal", 1)
               .dataFlow(new DataFlow("a", List.of(b), hops, HopScaling.STREAM))
               .build();
@@ -167,7 +167,8 @@ class PathCheckTest {
   void openModelsMustBeThoseOfTheRecipe() throws Exception {
     try (Checkpoint a = Kind.plain().open(folder.resolve("a"), 1, 1);
         Checkpoint b = Kind.plain().open(folder.resolve("b"), 1, 1)) {
-      MergeRecipe recipe = PathModels.recipe(HopScaling.BRANCH, List.of(new Hop("b", 0, 1)), a, b);
+      MergeRecipe recipe =
+          RunnableModels.recipe(HopScaling.BRANCH, List.of(new Hop("b", 0, 1)), a, b);
       assertThat(check(PathForm.FOLDED, recipe, List.of(b), List.of()).problems())
           .containsExactly(
               "the recipe names the sources [a], open are [b]",
@@ -179,7 +180,8 @@ class PathCheckTest {
   void aTargetThatHoldsAModelOfThePathIsNoticed() throws Exception {
     try (Checkpoint a = Kind.plain().open(folder.resolve("a"), 1, 1);
         Checkpoint b = Kind.plain().open(folder.resolve("b"), 1, 1)) {
-      MergeRecipe recipe = PathModels.recipe(HopScaling.BRANCH, List.of(new Hop("b", 0, 1)), a, b);
+      MergeRecipe recipe =
+          RunnableModels.recipe(HopScaling.BRANCH, List.of(new Hop("b", 0, 1)), a, b);
       assertThat(
               MergedModelWriter.builder()
                   .writeOptions(WriteOptions.defaults().withOverwrite(true))
