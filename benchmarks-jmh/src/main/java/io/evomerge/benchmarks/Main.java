@@ -14,8 +14,8 @@ public final class Main {
   /**
    * Starts a program.
    *
-   * @param args {@code soak}, {@code large-merge} or {@code data-flow-genome} and its options, or
-   *     the options of JMH
+   * @param args {@code soak}, {@code path-soak}, {@code large-merge} or {@code data-flow-genome} and
+   *     its options, or the options of JMH
    * @throws Exception if it fails
    */
   public static void main(String[] args) throws Exception {
@@ -23,6 +23,10 @@ public final class Main {
     String[] rest = Arrays.copyOfRange(args, Math.min(1, args.length), args.length);
     if (first.equals("soak")) {
       CandidateSoak.main(rest);
+      return;
+    }
+    if (first.equals("path-soak")) {
+      PathSoak.main(rest);
       return;
     }
     if (first.equals("large-merge")) {

@@ -15,6 +15,9 @@ final class Ratios {
   /** Merge and hand-over may take this part of an evaluation. */
   private static final double LARGEST_MERGE_SHARE = 0.10;
 
+  /** A path may take this many times as long as an ordinary model of as many layers. */
+  private static final double LARGEST_PATH_RATIO = 1.25;
+
   private final Map<String, Double> scores = new TreeMap<>();
   private final Set<String> methods = new TreeSet<>();
   private final PrintStream out;
@@ -39,13 +42,26 @@ final class Ratios {
         operator = method + " " + result.getParams().getParam("semantics");
         ratios.methods.add(operator);
       }
+      String work = result.getParams().getParam("work");
+      String hops = result.getParams().getParam("hops");
+      if (work != null) {
+        operator = work;
+      } else if (hops != null) {
+        operator = hops + " " + result.getParams().getParam("generation");
+      }
       String name = parts[parts.length - 2] + "." + parts[parts.length - 1];
       ratios.scores.put(
-          operator == null ? name : name + " " + operator, result.getPrimaryResult().getScore());
+          operator == null ? name : name + " " + operator,
+          // Of the paths' benchmarks the middle iteration: another program's burst then counts
+          // less.
+          work == null
+              ? result.getPrimaryResult().getScore()
+              : result.getPrimaryResult().getStatistics().getPercentile(50));
     }
     out.println();
     ratios.candidates();
     ratios.throughput();
+    ratios.paths();
     return ratios.asWanted;
   }
 
@@ -71,6 +87,44 @@ final class Ratios {
         print(
             "%s: %.2f evaluations per second with one worker, %.2f with two: %.2f times",
             operator, one, two, two / one);
+      }
+    }
+  }
+
+  private void paths() {
+    String prefix = "DataFlowBenchmark.";
+    for (DataFlowBenchmark.Work work : DataFlowBenchmark.Work.values()) {
+      Double fixed = scores.get(prefix + "fixedModel " + work);
+      for (String kind :
+          new String[] {
+            "samePath", "randomPath", "randomLength", "sessionPerCandidate", "packedPerCandidate"
+          }) {
+        Double path = scores.get(prefix + kind + " " + work);
+        if (fixed != null && path != null) {
+          double ratio = path / fixed;
+          String verdict = "";
+          if (kind.equals("randomPath") && work != DataFlowBenchmark.Work.ONE_TOKEN) {
+            boolean good = ratio <= LARGEST_PATH_RATIO;
+            asWanted &= good;
+            verdict =
+                String.format(
+                    Locale.ROOT, ": %s %.2f", good ? "at most" : "ABOVE", LARGEST_PATH_RATIO);
+          }
+          print(
+              "%-9s %-19s %7.2f ms, the ordinary model %.2f ms, ratio %.3f%s",
+              work, kind, path, fixed, ratio, verdict);
+        }
+      }
+    }
+    for (String hops : new String[] {"12", "36", "65"}) {
+      for (String generation : new String[] {"false", "true"}) {
+        Double first = scores.get("PathSessionBenchmark.first " + hops + " " + generation);
+        Double later = scores.get("PathSessionBenchmark.later " + hops + " " + generation);
+        if (first != null && later != null) {
+          print(
+              "a session for %s hops%s takes %.1f ms",
+              hops, generation.equals("true") ? " and generation" : "", first - later);
+        }
       }
     }
   }
