@@ -53,7 +53,7 @@ class SearchLoopTest {
   private static final RecipeDecoder DECODER =
       genome ->
           MergeRecipe.builder("linear")
-              .source(new CheckpointRef("a", "a", "00"))
+              .source(new CheckpointRef("a", "a", "00".repeat(32)))
               .parameter("x", genome.value(0))
               .parameter("y", genome.value(1))
               .parameter("k", genome.value(2))
