@@ -105,7 +105,7 @@ final class DataFlowSearch implements Callable<Integer> {
             .sources(models.stream().map(zoo::resolve).toArray(Path[]::new))
             .searchSpace(study.space())
             .optimizer(Optimizers.cmaEs())
-            .maximize("log-likelihood", by.train(), by.valid())
+            .maximize("right answers", by.train(), by.valid())
             .stopWhen(study.budget())
             .seed(seed)
             .parallelism(study.parallelism)

@@ -163,7 +163,7 @@ final class HybridSearch implements Callable<Integer> {
             .base(zoo.resolve("base"))
             .sources(SOURCES.stream().map(zoo::resolve).toArray(Path[]::new))
             .optimizer(Optimizers.cmaEs())
-            .maximize("log-likelihood", by.train(), by.valid())
+            .maximize("right answers", by.train(), by.valid())
             .seed(seed)
             .parallelism(study.parallelism)
             .listener(bar)

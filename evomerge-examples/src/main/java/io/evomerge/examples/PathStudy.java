@@ -45,6 +45,16 @@ final class PathStudy {
     PATH_OF
   }
 
+  /** What answers to the search items are scored by. */
+  enum Measure {
+    /** The share of right answers, as published. */
+    ACCURACY,
+    /** The mean probability of the right answers. */
+    PROBABILITY,
+    /** The mean log-probability of the right answers' tokens. */
+    LOG_LIKELIHOOD
+  }
+
   @Option(
       names = "--seeds",
       split = ",",
@@ -67,6 +77,20 @@ final class PathStudy {
       description =
           "Most hops of a path; with path_of all have as many. Default: ${DEFAULT-VALUE}.")
   int hops = 12;
+
+  @Option(
+      names = "--fitness",
+      description =
+          "What 'train' answers are scored by: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+  Measure fitness = Measure.PROBABILITY;
+
+  @Option(
+      names = "--steps",
+      description = "First standard deviation of indicators and scales. Default: ${DEFAULT-VALUE}.")
+  double steps = 0.1;
+
+  @Option(names = "--binary", description = "Slots are on or off, rather than above 0 or below.")
+  boolean binary;
 
   @Option(
       names = "--parallelism",
@@ -107,7 +131,10 @@ final class PathStudy {
           case FIXED_DEPTH -> DataFlowSpace.fixedDepth();
           case PATH_OF -> DataFlowSpace.pathOf(hops);
         };
-    return space.scales(DataFlowSpace.Scales.PER_HOP);
+    if (binary) {
+      space = space.binaryIndicators();
+    }
+    return space.scales(DataFlowSpace.Scales.PER_HOP).steps(steps, steps);
   }
 
   StopCondition budget() {
@@ -121,10 +148,15 @@ final class PathStudy {
   /** The three evaluators: one to search by, one to choose by, one to report by. */
   Evaluators evaluators(OnnxBackend backend) throws IOException {
     TextTask task = Zoo.japaneseMath();
+    TextTask train = part(task, "train");
+    train =
+        switch (fitness) {
+          case ACCURACY -> train;
+          case PROBABILITY -> train.scoredByProbability();
+          case LOG_LIKELIHOOD -> train.scoredByLogLikelihood();
+        };
     return new Evaluators(
-        part(task, "train").scoredByLogLikelihood().on(backend),
-        part(task, "valid").on(backend),
-        part(task, "test").on(backend));
+        train.on(backend), part(task, "valid").on(backend), part(task, "test").on(backend));
   }
 
   private TextTask part(TextTask task, String split) {

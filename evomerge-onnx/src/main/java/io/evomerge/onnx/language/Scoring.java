@@ -72,11 +72,24 @@ sealed interface Scoring {
     }
   }
 
-  /** How probable the reference is, per token. */
-  record Likelihood(boolean asPerplexity) implements Scoring {
+  /** In what the probability of a reference is told. */
+  enum Measure {
+    LOG_LIKELIHOOD("log-likelihood per token"),
+    PERPLEXITY("perplexity"),
+    PROBABILITY("probability");
+
+    private final String text;
+
+    Measure(String text) {
+      this.text = text;
+    }
+  }
+
+  /** How probable the reference is. */
+  record Likelihood(Measure measure) implements Scoring {
     @Override
     public Direction direction() {
-      return asPerplexity ? Direction.MINIMIZE : Direction.MAXIMIZE;
+      return measure == Measure.PERPLEXITY ? Direction.MINIMIZE : Direction.MAXIMIZE;
     }
 
     @Override
@@ -86,7 +99,7 @@ sealed interface Scoring {
 
     @Override
     public String toString() {
-      return asPerplexity ? "perplexity" : "log-likelihood per token";
+      return measure.text;
     }
   }
 

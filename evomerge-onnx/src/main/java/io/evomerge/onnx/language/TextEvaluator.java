@@ -11,6 +11,7 @@ import io.evomerge.onnx.runtime.LanguageModel;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -104,9 +105,9 @@ public final class TextEvaluator implements FitnessFunction, AutoCloseable {
       outcomes = choose(tokens, model);
       score = addAccuracy(details, outcomes);
     } else {
-      boolean asPerplexity = scoring.equals(new Scoring.Likelihood(true));
+      Scoring.Measure measure = ((Scoring.Likelihood) scoring).measure();
       double[] sums = rate(tokens, model);
-      outcomes = likelihoods(tokens, sums, asPerplexity);
+      outcomes = likelihoods(tokens, sums, measure);
       double total = 0;
       long count = 0;
       for (int i = 0; i < sums.length; i++) {
@@ -117,7 +118,13 @@ public final class TextEvaluator implements FitnessFunction, AutoCloseable {
       details.put("log_likelihood", perToken);
       details.put("perplexity", Math.exp(-perToken));
       details.put("tokens", (double) count);
-      score = asPerplexity ? Math.exp(-perToken) : perToken;
+      score =
+          switch (measure) {
+            case LOG_LIKELIHOOD -> perToken;
+            case PERPLEXITY -> Math.exp(-perToken);
+            case PROBABILITY ->
+                MeanEstimate.of(Arrays.stream(sums).map(Math::exp).toArray()).mean();
+          };
     }
     return new EvaluationReport(
         task.name(), scoring.toString(), scoring.direction(), score, outcomes, details);
@@ -184,7 +191,8 @@ public final class TextEvaluator implements FitnessFunction, AutoCloseable {
     return outcomes;
   }
 
-  private List<ItemOutcome> likelihoods(TokenizedTask tokens, double[] sums, boolean asPerplexity) {
+  private List<ItemOutcome> likelihoods(
+      TokenizedTask tokens, double[] sums, Scoring.Measure measure) {
     List<ItemOutcome> outcomes = new ArrayList<>();
     for (int i = 0; i < sums.length; i++) {
       double perToken = sums[i] / tokens.continuations.get(i).length;
@@ -194,7 +202,11 @@ public final class TextEvaluator implements FitnessFunction, AutoCloseable {
               Optional.empty(),
               false,
               true,
-              asPerplexity ? Math.exp(-perToken) : perToken,
+              switch (measure) {
+                case LOG_LIKELIHOOD -> perToken;
+                case PERPLEXITY -> Math.exp(-perToken);
+                case PROBABILITY -> Math.exp(sums[i]);
+              },
               OptionalDouble.of(perToken)));
     }
     return outcomes;

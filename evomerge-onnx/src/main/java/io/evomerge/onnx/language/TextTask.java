@@ -26,7 +26,7 @@ import java.util.stream.Collectors;
  * Questions for a language model and the way in which its answers are scored; immutable.
  *
  * <p>Every method that changes something returns a changed copy. {@link #on(OnnxBackend)} turns the
- * task into a fitness function. Four ways of scoring:
+ * task into a fitness function. The ways of scoring:
  *
  * <table>
  * <caption>Ways of scoring</caption>
@@ -40,6 +40,8 @@ import java.util.stream.Collectors;
  * <td>0 or 1</td></tr>
  * <tr><td>{@link #scoredByLogLikelihood}</td><td>rates the reference</td>
  * <td>log-likelihood per token over all items, at most 0</td><td>log-likelihood per token</td></tr>
+ * <tr><td>{@link #scoredByProbability}</td><td>rates the reference</td>
+ * <td>mean of the references' probabilities, 0 to 1</td><td>probability</td></tr>
  * <tr><td>{@link #scoredByPerplexity}</td><td>rates the reference</td>
  * <td>perplexity over all tokens, at least 1, <b>to be minimised</b></td><td>perplexity</td></tr>
  * </table>
@@ -248,7 +250,21 @@ public final class TextTask {
    * @throws TaskException if an item's reference is empty
    */
   public TextTask scoredByLogLikelihood() {
-    return withScoring(new Scoring.Likelihood(false));
+    return withScoring(new Scoring.Likelihood(Scoring.Measure.LOG_LIKELIHOOD));
+  }
+
+  /**
+   * Returns the task scored by the mean probability of the references, from 0 to 1, to be
+   * maximised: the accuracy to be expected if the model drew its answers by chance.
+   *
+   * <p>It tells candidates apart as finely as a likelihood, and an item counts at most 1, however
+   * sure the model is of a wrong answer. A log-likelihood can be raised by making the model less
+   * sure of everything, which answers nothing more rightly.
+   *
+   * @throws TaskException if an item's reference is empty
+   */
+  public TextTask scoredByProbability() {
+    return withScoring(new Scoring.Likelihood(Scoring.Measure.PROBABILITY));
   }
 
   /**
@@ -258,7 +274,7 @@ public final class TextTask {
    * @throws TaskException if an item's reference is empty
    */
   public TextTask scoredByPerplexity() {
-    return withScoring(new Scoring.Likelihood(true));
+    return withScoring(new Scoring.Likelihood(Scoring.Measure.PERPLEXITY));
   }
 
   /**
