@@ -2,6 +2,7 @@ package io.evomerge;
 
 import io.evomerge.candidate.CandidateAssembler;
 import io.evomerge.candidate.MergedModelWriter;
+import io.evomerge.candidate.PathForm;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.CheckpointRef;
@@ -274,9 +275,24 @@ public final class EvoMerge implements AutoCloseable {
    * @throws IOException if it cannot be written; then nothing is left behind, or the old model
    */
   public void write(MergeRecipe recipe, Path folder, WriteOptions options) throws IOException {
+    write(recipe, folder, options, PathForm.FOLDED);
+  }
+
+  /**
+   * Writes the model as a complete Hugging Face folder, with {@code recipe.yaml} beside it.
+   *
+   * @param recipe over the models of this search
+   * @param folder parents are created
+   * @param options size of shards, and whether a model that is there is replaced
+   * @param form of a model with a data flow path; without one it does not matter
+   * @throws IOException if it cannot be written; then nothing is left behind, or the old model
+   */
+  public void write(MergeRecipe recipe, Path folder, WriteOptions options, PathForm form)
+      throws IOException {
     MergedModelWriter.builder()
         .operator(operator(recipe))
         .parallelism(settings.parallelism)
+        .pathForm(form)
         .writeOptions(options)
         .build()
         .write(

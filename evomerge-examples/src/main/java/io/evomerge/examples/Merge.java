@@ -1,6 +1,7 @@
 package io.evomerge.examples;
 
 import io.evomerge.candidate.MergedModelWriter;
+import io.evomerge.candidate.PathForm;
 import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.recipe.MergeRecipe;
 import java.nio.file.Path;
@@ -39,6 +40,13 @@ final class Merge implements Callable<Integer> {
       description = "Merge models of different floating-point types.")
   private boolean allowMixedTypes;
 
+  @Option(
+      names = "--compact",
+      description =
+          "Write each layer of a path once, with the path beside it, for the model code of"
+              + " EvoLLM-JP-v1-10B. Default: an ordinary model, a layer per hop.")
+  private boolean compact;
+
   @Spec private CommandSpec spec = CommandSpec.create();
 
   @Override
@@ -47,6 +55,7 @@ final class Merge implements Callable<Integer> {
     MergeRecipe recipe = configuration.recipe(spec.commandLine().getErr());
     MergedModelWriter.builder()
         .parallelism(parallelism)
+        .pathForm(compact ? PathForm.COMPACT : PathForm.FOLDED)
         .allowMixedDtypes(allowMixedTypes)
         .writeOptions(WriteOptions.defaults().withOverwrite(overwrite))
         .build()
