@@ -1,17 +1,19 @@
 package io.evomerge.candidate;
 
 import io.evomerge.exception.MergeException;
+import io.evomerge.internal.kernel.Kernels;
 import io.evomerge.tensor.DType;
 import io.evomerge.tensor.FloatCodec;
 import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorSink;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Writes one tensor under several names, each copy with a factor; as safe as its targets.
  *
- * <p>If all factors are 1, everything goes through untouched. Else it takes float32, which is
- * multiplied and then rounded once by the target.
+ * <p>If all factors are 1, everything goes through untouched. Else numbers are rounded to a type,
+ * which may be float32, multiplied in float32, and rounded by the target.
  */
 final class CopiesSink implements TensorSink {
 
@@ -21,23 +23,26 @@ final class CopiesSink implements TensorSink {
   private final List<TensorSink> targets;
   private final float[] factors;
   private final boolean scaled;
+  private final DType before;
 
   /**
    * Creates it.
    *
    * @param targets of one element type and shape
    * @param factors one per target: all 1, or none
+   * @param before what numbers with a factor are rounded to first: F32, BF16 or F16
    */
-  CopiesSink(List<TensorSink> targets, float[] factors) {
+  CopiesSink(List<TensorSink> targets, float[] factors, DType before) {
     this.targets = List.copyOf(targets);
     this.factors = factors.clone();
     this.scaled = factors[0] != 1;
+    this.before = before;
   }
 
   @Override
   public TensorInfo info() {
     TensorInfo first = targets.get(0).info();
-    return scaled ? first.withDtype(DType.F32) : first;
+    return scaled ? first.withDtype(before) : first;
   }
 
   @Override
@@ -46,21 +51,31 @@ final class CopiesSink implements TensorSink {
       targets.forEach(target -> target.writeFloats(offset, source, sourceOffset, length));
       return;
     }
-    float[] block = new float[Math.min(BLOCK, length)];
-    for (int i = 0; i < factors.length; i++) {
-      TensorSink target = targets.get(i);
-      float largest = largest(target.info().dtype());
-      for (int done = 0; done < length; done += block.length) {
-        int count = Math.min(block.length, length - done);
+    Objects.checkFromIndexSize(sourceOffset, length, source.length);
+    float[] values = new float[Math.min(BLOCK, length)];
+    float[] block = new float[values.length];
+    for (int done = 0; done < length; done += values.length) {
+      int count = Math.min(values.length, length - done);
+      round(source, sourceOffset + done, values, count);
+      for (int i = 0; i < factors.length; i++) {
+        TensorSink target = targets.get(i);
+        float largest = largest(target.info().dtype());
         for (int j = 0; j < count; j++) {
-          float value = source[sourceOffset + done + j];
-          block[j] = factors[i] * value;
-          if (Math.abs(block[j]) > largest && Float.isFinite(value)) {
-            throw tooLarge(target.info(), value, factors[i]);
+          block[j] = factors[i] * values[j];
+          if (Math.abs(block[j]) > largest && Float.isFinite(values[j])) {
+            throw tooLarge(target.info(), values[j], factors[i]);
           }
         }
         target.writeFloats(offset + done, block, 0, count);
       }
+    }
+  }
+
+  private void round(float[] source, int from, float[] target, int count) {
+    switch (before) {
+      case BF16 -> Kernels.roundBf16(source, from, target, count);
+      case F16 -> Kernels.roundF16(source, from, target, count);
+      default -> System.arraycopy(source, from, target, 0, count);
     }
   }
 
@@ -92,13 +107,13 @@ final class CopiesSink implements TensorSink {
       targets.forEach(target -> target.writeBytes(byteOffset, source, sourceOffset, length));
       return;
     }
-    int size = DType.F32.size();
+    int size = before.size();
     if (byteOffset % size != 0 || length % size != 0) {
       throw new IllegalArgumentException(
           "tensor '" + info().name() + "': bytes must be written in whole elements of " + size);
     }
     float[] values = new float[length / size];
-    FloatCodec.decode(DType.F32, source, sourceOffset, values, 0, values.length);
+    FloatCodec.decode(before, source, sourceOffset, values, 0, values.length);
     writeFloats(byteOffset / size, values, 0, values.length);
   }
 }

@@ -4,6 +4,7 @@ import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.recipe.MergeRecipe;
+import io.evomerge.tensor.DType;
 import io.evomerge.tensor.TensorInfo;
 import io.evomerge.tensor.TensorSink;
 import io.evomerge.tensor.TensorView;
@@ -62,14 +63,21 @@ record ModelOutputs(
    *
    * @param info as written
    * @param factor what it is multiplied by
+   * @param before the type to which it is rounded before that: that of the candidate in memory
    */
-  record Target(TensorInfo info, float factor) {}
+  record Target(TensorInfo info, float factor, DType before) {
+
+    /** A copy without a factor, or with one that comes before the only rounding. */
+    static Target of(TensorInfo info, float factor) {
+      return new Target(info, factor, factor == 1 ? info.dtype() : DType.F32);
+    }
+  }
 
   /**
    * Copies of one tensor.
    *
    * @param origin where they come from
-   * @param targets at least one; the factors are all 1, or none is
+   * @param targets at least one, of one type; the factors are all 1, or none is
    */
   record Item(Origin origin, List<Target> targets) {
 
@@ -95,7 +103,7 @@ record ModelOutputs(
       for (int i = 0; i < factors.length; i++) {
         factors[i] = targets.get(i).factor();
       }
-      return new CopiesSink(sinks, factors);
+      return new CopiesSink(sinks, factors, targets.get(0).before());
     }
   }
 
@@ -121,11 +129,11 @@ record ModelOutputs(
     }
     List<Item> items = new ArrayList<>();
     for (TensorInfo info : inputs.copied()) {
-      items.add(new Item(new Copied(info), List.of(new Target(info, 1))));
+      items.add(new Item(new Copied(info), List.of(Target.of(info, 1))));
     }
     for (TensorInfo info : inputs.merged()) {
       TensorInfo written = info.withDtype(MergeInputs.outputType(recipe, info));
-      items.add(new Item(new Merged(info), List.of(new Target(written, 1))));
+      items.add(new Item(new Merged(info), List.of(Target.of(written, 1))));
     }
     return new ModelOutputs(items, inputs.layout().layerCount(), inputs.config(recipe), List.of());
   }

@@ -23,11 +23,11 @@ public enum PathForm {
    *       |c_t^2 - 1|} of them, and the model by as much; with an epsilon of 0 by nothing.
    * </ul>
    *
-   * <p>Scaled weights are multiplied in float32 after the merge and rounded once. A written type of
-   * BF16 thereby moves them by up to 2^-8 of their values (F16: 2^-11), so the logits differ by
-   * that order from those of the candidate in memory, which multiplies activations instead; with
-   * {@code dtype(F32)} in the recipe they are the same to the accuracy of float32. Weights whose
-   * factor is 1 keep their bytes.
+   * <p>Weights whose factor is not 1 or -1 are written as F32, in the model's own type else: their
+   * products have more digits than BF16 or F16, and so the model is the one that was scored. Loaded
+   * in BF16, as {@code config.json} may say, they are rounded like everything else. A {@code dtype}
+   * in the recipe holds for all tensors: BF16 then moves scaled weights by up to 2^-8 of their
+   * values (F16: 2^-11), and the logits by that order. Weights whose factor is 1 keep their bytes.
    */
   FOLDED,
   /**

@@ -68,7 +68,7 @@ final class PathOutputs {
 
   private record LayerId(String model, int layer) {}
 
-  private record Key(Origin origin, boolean scaled) {}
+  private record Key(Origin origin, boolean scaled, DType type) {}
 
   private final MergeRecipe recipe;
   private final MergeInputs inputs;
@@ -347,15 +347,24 @@ final class PathOutputs {
 
   private void add(Origin origin, TensorInfo info, String name, float factor) {
     TensorInfo written = info.withName(name);
-    if (info.dtype().isFloating()) {
-      written = written.withDtype(MergeInputs.outputType(recipe, info));
+    if (!info.dtype().isFloating()) {
+      add(origin, Target.of(written, factor));
+      return;
     }
-    add(origin, new Target(written, factor));
+    DType type = MergeInputs.outputType(recipe, info);
+    // A change of sign loses nothing; any other product has more digits than a short type.
+    boolean widened = Math.abs(factor) != 1 && type.size() < 4 && recipe.dtype().isEmpty();
+    add(
+        origin,
+        widened
+            ? new Target(written.withDtype(DType.F32), factor, type)
+            : Target.of(written.withDtype(type), factor));
   }
 
   private void add(Origin origin, Target target) {
     targets
-        .computeIfAbsent(new Key(origin, target.factor() != 1), key -> new ArrayList<>())
+        .computeIfAbsent(
+            new Key(origin, target.factor() != 1, target.info().dtype()), key -> new ArrayList<>())
         .add(target);
   }
 
@@ -368,8 +377,8 @@ final class PathOutputs {
       factors.putFloat(FoldedScales.scale(flow, t));
     }
     List<Long> shape = List.of((long) count);
-    add(new Given(order.array()), new Target(new TensorInfo(INPUT_LAYERS, DType.I64, shape), 1));
-    add(new Given(factors.array()), new Target(new TensorInfo(INPUT_SCALES, DType.F32, shape), 1));
+    add(new Given(order.array()), Target.of(new TensorInfo(INPUT_LAYERS, DType.I64, shape), 1));
+    add(new Given(factors.array()), Target.of(new TensorInfo(INPUT_SCALES, DType.F32, shape), 1));
   }
 
   private static ByteBuffer bytes(DType type, int count) {
@@ -417,27 +426,34 @@ final class PathOutputs {
       }
       return notes;
     }
-    Map<DType, Integer> rounded = new TreeMap<>();
+    Map<DType, Integer> scaled = new TreeMap<>();
+    boolean widened = false;
     for (Item item : items) {
       for (Target target : item.targets()) {
         if (Math.abs(target.factor()) != 1) {
-          rounded.merge(target.info().dtype(), 1, Integer::sum);
+          scaled.merge(target.info().dtype(), 1, Integer::sum);
+          widened |= target.before().size() < target.info().dtype().size();
         }
       }
     }
-    rounded.forEach(
-        (type, count) -> {
-          if (type == DType.BF16 || type == DType.F16) {
-            notes.add(
-                count
-                    + " tensors carry a scale and are rounded to "
-                    + type
-                    + ", which moves their weights by up to 2^-"
-                    + (type == DType.BF16 ? 8 : 11)
-                    + " of their values: logits differ slightly from those of the candidate in"
-                    + " memory; dtype F32 keeps them");
-          }
-        });
+    for (Map.Entry<DType, Integer> entry : scaled.entrySet()) {
+      DType type = entry.getKey();
+      if (type == DType.BF16 || type == DType.F16) {
+        notes.add(
+            entry.getValue()
+                + " tensors carry a scale and are rounded to "
+                + type
+                + ", which moves their weights by up to 2^-"
+                + (type == DType.BF16 ? 8 : 11)
+                + " of their values: logits differ slightly from those of the candidate in"
+                + " memory; without a dtype in the recipe, or with F32, they do not");
+      } else if (widened) {
+        notes.add(
+            entry.getValue()
+                + " tensors carry a scale and are written as F32, so that they are what was scored;"
+                + " a dtype in the recipe makes all tensors of that type");
+      }
+    }
     if (flow.scalesStream() && !scales.plain()) {
       notes.add(
           "a folded scale of the stream is exact but for the epsilon of the norms, which now weighs"

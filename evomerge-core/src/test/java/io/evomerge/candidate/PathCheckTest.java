@@ -71,10 +71,12 @@ class PathCheckTest {
     assertThat(folded.problems()).isEmpty();
     assertThat(folded.parameterCount()).isEqualTo(65 * 218_112_000L + 2 * 131_072_000L + 4096);
     assertThat(folded.layers()).isEqualTo(65);
-    assertThat(folded.bytesWritten()).isEqualTo(2 * folded.parameterCount());
+    long downProjection = 4096L * 14_336;
+    assertThat(folded.bytesWritten())
+        .isEqualTo(2 * folded.parameterCount() + 2 * (64 * downProjection + 131_072_000L));
     assertThat(String.join("\n", folded.notes()))
         .contains("65 hops through 44 layers")
-        .contains("65 tensors carry a scale and are rounded to BF16");
+        .contains("65 tensors carry a scale and are written as F32");
   }
 
   @ParameterizedTest
@@ -113,6 +115,9 @@ class PathCheckTest {
               HopScaling.STREAM, List.of(new Hop("a", 0, 1), new Hop("a", 1, -0.5)), a);
       assertThat(String.join("\n", check(PathForm.FOLDED, stream, List.of(a), List.of()).notes()))
           .contains("epsilon of the norms")
+          .contains("2 tensors carry a scale and are written as F32");
+      MergeRecipe rounded = stream.toBuilder().dtype(DType.BF16).build();
+      assertThat(String.join("\n", check(PathForm.FOLDED, rounded, List.of(a), List.of()).notes()))
           .contains("2 tensors carry a scale and are rounded to BF16");
       assertThat(String.join("\n", check(PathForm.COMPACT, stream, List.of(a), List.of()).notes()))
           .contains("does not compute this path");
