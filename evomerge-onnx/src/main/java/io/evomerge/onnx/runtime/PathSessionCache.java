@@ -96,7 +96,7 @@ final class PathSessionCache implements AutoCloseable {
       if (entry.session == null) {
         DecoderForm form = DecoderForm.anyPath(factory.attention(), key.scaling());
         byte[] model = key.purpose().model(key.config(), form);
-        entry.session = factory.create(model, Map.of(), Holding.IN_PLACE);
+        entry.session = factory.create(model, Map.of(), Holding.NONE);
       }
       return entry.session;
     }

@@ -33,7 +33,12 @@ record SessionFactory(
     /** Where they are: what is written there takes effect in the next run. */
     IN_PLACE,
     /** As a copy in the layout of the kernels. */
-    PACKED
+    PACKED,
+    /**
+     * There are none, weights are inputs. As many such sessions are kept, each gives back after a
+     * run what activations took.
+     */
+    NONE
   }
 
   /**
@@ -64,6 +69,7 @@ record SessionFactory(
         options.addExternalInitializers(new LinkedHashMap<String, OnnxTensorLike>(initializers));
       } else {
         options.addConfigEntry("session.disable_prepacking", holding == Holding.PACKED ? "0" : "1");
+        options.setCPUArenaAllocator(holding != Holding.NONE);
         for (Map.Entry<String, OnnxTensor> weight : initializers.entrySet()) {
           options.addInitializer(weight.getKey(), weight.getValue());
         }

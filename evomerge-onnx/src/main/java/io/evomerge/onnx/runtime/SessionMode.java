@@ -3,8 +3,9 @@ package io.evomerge.onnx.runtime;
 /** How sessions on the CPU hold the weights. */
 public enum SessionMode {
   /**
-   * One session for all candidates of a worker; it reads the weights where the merge wrote them.
-   * Nothing is copied; writing long texts is slower than from packed weights.
+   * One session for all candidates of a worker, or for all data flow paths of one length; it reads
+   * the weights where they are. Nothing is copied; writing long texts is slower than from packed
+   * weights.
    */
   LIVE,
   /** New sessions per candidate with weights copied into the kernels' own layout. */
