@@ -65,7 +65,7 @@ final class PathStudy {
   @Option(
       names = "--evaluations",
       description = "Trials of each search for paths. Default: ${DEFAULT-VALUE}.")
-  int evaluations = 1_000;
+  int evaluations = 600;
 
   @Option(
       names = "--variant",
