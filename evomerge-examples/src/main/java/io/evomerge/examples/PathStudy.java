@@ -218,13 +218,13 @@ final class PathStudy {
       comparisons.add(
           String.format(
               Locale.ROOT,
-              "  %-44s %+.3f ± %.3f; %d items gained, %d lost; p = %.2g",
+              "  %-44s %+.3f ± %.3f; %d items gained, %d lost; %s",
               what,
               test.meanDifference(),
               test.standardError(),
               test.gained(),
               test.lost(),
-              test.pValue()));
+              chance(test)));
     }
 
     void print(PrintWriter print) {
@@ -253,6 +253,12 @@ final class PathStudy {
     }
   }
 
+  private static String chance(PairedComparison test) {
+    return test.pValue() < 1e-15
+        ? "p < 1e-15"
+        : String.format(Locale.ROOT, "p = %.2g", test.pValue());
+  }
+
   /** Writes model and picture of a result, where there is a folder for them. */
   void keep(EvoMerge search, EvolutionResult result, String name) throws IOException {
     Optional<Path> folder = folder(name);
@@ -277,10 +283,10 @@ final class PathStudy {
                   test ->
                       String.format(
                           Locale.ROOT,
-                          "%+.3f ± %.3f, p = %.2g",
+                          "%+.3f ± %.3f, %s",
                           test.meanDifference(),
                           test.standardError(),
-                          test.pValue()))
+                          chance(test)))
               .orElseGet(() -> variant.failure().orElse("no items"));
       print.printf(Locale.ROOT, "    %-32s %s%n", variant.name(), change);
     }

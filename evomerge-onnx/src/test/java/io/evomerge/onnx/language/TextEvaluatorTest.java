@@ -211,6 +211,10 @@ class TextEvaluatorTest {
     assertThat(likelihood.items())
         .extracting(ItemOutcome::logLikelihood)
         .containsExactly(OptionalDouble.of(-2), OptionalDouble.of(-1));
+    EvaluationReport probability = report(task.scoredByProbability(), model);
+    assertThat(probability.itemScores()).containsExactly(Math.exp(-6), Math.exp(-1));
+    assertThat(probability.score()).isCloseTo((Math.exp(-6) + Math.exp(-1)) / 2, within(1e-12));
+    assertThat(probability.scoring()).isEqualTo("probability");
   }
 
   private static final TextTask COLORS =
