@@ -572,8 +572,8 @@ public final class EvoMerge implements AutoCloseable {
     /**
      * Adds a search to a sequence of searches. It begins with the settings made on this builder
      * when {@link #build()} is called, whatever their order, and changes what it needs: operator,
-     * space, optimiser, budget. Its journal is the folder of its name in the search's journal
-     * folder, if there is one.
+     * space, optimiser, budget. Objectives that it adds take the place of those made here. Its
+     * journal is the folder of its name in the search's journal folder, if there is one.
      *
      * <pre>{@code
      * .stage("ps", s -> s.operator(ties()).searchSpace(ParameterSpace.perLayer()))
@@ -797,7 +797,11 @@ public final class EvoMerge implements AutoCloseable {
       if (journal != null) {
         start.journal = journal.resolve(stage.name());
       }
-      return new Builder(stage.settings().apply(start));
+      Builder its = new Builder(stage.settings().apply(start));
+      if (its.objectives.size() > objectives.size()) {
+        its.objectives.subList(0, objectives.size()).clear();
+      }
+      return its;
     }
 
     boolean searchesPathsAlone() {

@@ -234,6 +234,27 @@ class EvoMergePathsTest {
   }
 
   @Test
+  void aStageMayHaveObjectivesOfItsOwn() {
+    EvoMerge.Builder builder =
+        hybrid(new AtomicInteger())
+            .stage(
+                "last",
+                stage ->
+                    stage
+                        .addBestOf("ps")
+                        .searchSpace(DataFlowSpace.fixedDepth())
+                        .maximize("hops", candidate -> hops(candidate.recipe()).size())
+                        .stopWhen(StopCondition.evaluations(5)));
+    try (EvoMerge search = builder.build()) {
+      EvolutionResult result = search.run();
+      assertThat(result.best().score()).isEqualTo(LAYERS);
+      assertThat(result.stages()).containsOnlyKeys("ps", "dfs");
+      assertThat(result.provenance().settings()).containsKey("objective.hops");
+      assertThat(result.provenance().settings()).doesNotContainKey("objective.score");
+    }
+  }
+
+  @Test
   void weightsAndPathAreSearchedAtOnce() {
     try (EvoMerge search =
         EvoMerge.builder()

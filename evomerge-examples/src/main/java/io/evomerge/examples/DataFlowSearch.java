@@ -25,8 +25,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Evolves the path that a token takes through the layers of small language models, whose weights"
           + " stay as they are, and measures it on Japanese word problems beside the models.",
-      "Fitness: mean log-likelihood of the 'train' answers; accuracy on 'valid' chooses, the model as"
-          + " it is competes; 'test' is for reporting only."
+      "Fitness on 'train': --fitness; accuracy on 'valid' chooses, the model as it is competes; 'test'"
+          + " is for reporting only."
     },
     mixinStandardHelpOptions = true)
 final class DataFlowSearch implements Callable<Integer> {

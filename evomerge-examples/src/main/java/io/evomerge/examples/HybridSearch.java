@@ -29,8 +29,8 @@ import picocli.CommandLine.Spec;
       "Evolves a merge of small language models, then the path of a token through the layers of the"
           + " merge and of the models, and measures sources, paths from the best source, the merge and"
           + " both on Japanese word problems.",
-      "Fitness: mean log-likelihood of the 'train' answers; accuracy on 'valid' chooses; 'test' is for"
-          + " reporting only."
+      "Fitness on 'train': for weights the mean log-likelihood of the answers, for paths what --fitness"
+          + " says; accuracy on 'valid' chooses; 'test' is for reporting only."
     },
     mixinStandardHelpOptions = true)
 final class HybridSearch implements Callable<Integer> {
@@ -179,6 +179,7 @@ final class HybridSearch implements Callable<Integer> {
                                 .start("weight", "ja", 0.4)
                                 .step("weight", 0.3)
                                 .freeze("density", 0.9))
+                        .maximize("log-likelihood", by.likelihood(), by.valid())
                         .stopWhen(StopCondition.evaluations(weightEvaluations)))
             .stage(
                 "dfs",

@@ -145,7 +145,7 @@ final class PathStudy {
     return Optional.ofNullable(out).map(folder -> folder.resolve(name));
   }
 
-  /** The three evaluators: one to search by, one to choose by, one to report by. */
+  /** The evaluators: to search by, to choose by, to report by. */
   Evaluators evaluators(OnnxBackend backend) throws IOException {
     TextTask task = Zoo.japaneseMath();
     TextTask train = part(task, "train");
@@ -167,15 +167,18 @@ final class PathStudy {
   /**
    * What candidates are measured by.
    *
-   * @param train mean log-likelihood of the answers
+   * @param train what paths are searched by
+   * @param likelihood on the same items, what weights are searched by
    * @param valid accuracy
    * @param test accuracy
    */
-  record Evaluators(TextEvaluator train, TextEvaluator valid, TextEvaluator test)
+  record Evaluators(
+      TextEvaluator train, TextEvaluator likelihood, TextEvaluator valid, TextEvaluator test)
       implements AutoCloseable {
     @Override
     public void close() {
       train.close();
+      likelihood.close();
       valid.close();
       test.close();
     }
