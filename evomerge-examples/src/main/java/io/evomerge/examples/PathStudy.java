@@ -156,7 +156,10 @@ final class PathStudy {
           case LOG_LIKELIHOOD -> train.scoredByLogLikelihood();
         };
     return new Evaluators(
-        train.on(backend), part(task, "valid").on(backend), part(task, "test").on(backend));
+        train.on(backend),
+        part(task, "train").scoredByLogLikelihood().on(backend),
+        part(task, "valid").on(backend),
+        part(task, "test").on(backend));
   }
 
   private TextTask part(TextTask task, String split) {
