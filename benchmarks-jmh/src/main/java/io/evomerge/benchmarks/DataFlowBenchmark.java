@@ -214,7 +214,7 @@ public class DataFlowBenchmark {
    */
   @Benchmark
   public double packedPerCandidate(ProcessorTimes times) {
-    // Kernels with other layouts may round otherwise, so there is nothing to compare with.
+    // Packed weights may round otherwise, so there is no earlier answer to compare with.
     return alternate(times, () -> run(packed, pool.candidate(paths.get(next++ % PATHS), worker)));
   }
 }

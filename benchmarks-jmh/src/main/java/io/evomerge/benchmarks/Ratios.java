@@ -51,13 +51,11 @@ final class Ratios {
         operator = hops + " " + result.getParams().getParam("generation");
       }
       String name = parts[parts.length - 2] + "." + parts[parts.length - 1];
-      ratios.scores.put(
-          operator == null ? name : name + " " + operator,
-          // Of the paths' benchmarks the middle iteration: another program's burst then counts
-          // less.
-          work == null
-              ? result.getPrimaryResult().getScore()
-              : result.getPrimaryResult().getStatistics().getPercentile(50));
+      String key = operator == null ? name : name + " " + operator;
+      ratios.scores.put(key, result.getPrimaryResult().getScore());
+      result
+          .getSecondaryResults()
+          .forEach((counter, value) -> ratios.scores.put(key + " " + counter, value.getScore()));
     }
     out.println();
     ratios.candidates();
