@@ -180,15 +180,7 @@ final class LayerModels {
     for (CheckpointRef ref : flow.models()) {
       Checkpoint model = others.get(ref.name());
       if (!ref.sha256().isEmpty() && !ref.sha256().equals(model.sha256())) {
-        problems.add(
-            "'"
-                + ref.name()
-                + "' at "
-                + model.location()
-                + " is another model: its weights have sha256 "
-                + model.sha256()
-                + ", the recipe wants "
-                + ref.sha256());
+        problems.add(MergeInputs.otherModel(ref, model));
       }
     }
     problems.addAll(hopProblems(flow));

@@ -383,17 +383,20 @@ final class MergeInputs implements AutoCloseable {
       if (!ref.name().equals(model.name())) {
         problems.add("it names '" + ref.name() + "' where '" + model.name() + "' was given");
       } else if (!ref.sha256().isEmpty() && !ref.sha256().equals(model.sha256())) {
-        problems.add(
-            "'"
-                + ref.name()
-                + "' at "
-                + model.location()
-                + " is another model: its weights have sha256 "
-                + model.sha256()
-                + ", the recipe wants "
-                + ref.sha256());
+        problems.add(otherModel(ref, model));
       }
     }
+  }
+
+  static String otherModel(CheckpointRef ref, Checkpoint model) {
+    return "'"
+        + ref.name()
+        + "' at "
+        + model.location()
+        + " is another model: its weights have sha256 "
+        + model.sha256()
+        + ", the recipe wants "
+        + ref.sha256();
   }
 
   private void checkStatistics(MergeRecipe recipe, List<String> problems) {

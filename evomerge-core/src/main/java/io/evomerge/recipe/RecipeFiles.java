@@ -4,15 +4,12 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import io.evomerge.checkpoint.CheckpointRef;
 import io.evomerge.exception.RecipeException;
+import io.evomerge.internal.files.WholeFile;
 import io.evomerge.internal.text.TextNode;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Locale;
 import java.util.function.UnaryOperator;
 
@@ -118,25 +115,7 @@ public final class RecipeFiles {
    * @throws IOException if it cannot be written
    */
   public static void write(MergeRecipe recipe, Path file) throws IOException {
-    String text = textFor(recipe, file);
-    Path beside = file.resolveSibling(file.getFileName() + ".part");
-    try {
-      try (FileChannel channel =
-          FileChannel.open(
-              beside,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.TRUNCATE_EXISTING,
-              StandardOpenOption.WRITE)) {
-        ByteBuffer bytes = StandardCharsets.UTF_8.encode(text);
-        while (bytes.hasRemaining()) {
-          channel.write(bytes);
-        }
-        channel.force(true);
-      }
-      Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(beside);
-    }
+    WholeFile.write(file, textFor(recipe, file).getBytes(StandardCharsets.UTF_8));
   }
 
   /**

@@ -22,6 +22,6 @@ public final class Journals {
    *     trial was scored yet
    */
   public static EvolutionResult read(Path folder) {
-    return RunJournal.read(folder);
+    return JournalReading.read(folder);
   }
 }

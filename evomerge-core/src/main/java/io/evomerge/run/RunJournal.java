@@ -6,17 +6,12 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.evomerge.exception.JournalException;
-import io.evomerge.fitness.Direction;
 import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Genome;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
-import io.evomerge.result.EvolutionResult;
-import io.evomerge.result.Provenance;
 import io.evomerge.result.SelectedModel;
-import io.evomerge.result.StopReason;
-import io.evomerge.result.TrialRecord;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -26,9 +21,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -50,11 +43,11 @@ final class RunJournal implements AutoCloseable {
 
   private static final Logger log = LoggerFactory.getLogger(RunJournal.class);
   private static final ObjectMapper JSON = new ObjectMapper();
-  private static final int VERSION = 1;
-  private static final String FILE = "journal.jsonl";
+  static final int VERSION = 1;
+  static final String FILE = "journal.jsonl";
 
   /** The key of a recipe in full; {@code recipe} is its digest. */
-  private static final String MODEL = "model";
+  static final String MODEL = "model";
 
   private final Path file;
   private final FileChannel channel;
@@ -97,154 +90,6 @@ final class RunJournal implements AutoCloseable {
     } catch (IOException e) {
       throw new JournalException(
           "cannot open journal " + file + ": " + e + "; choose a folder that can be written", e);
-    }
-  }
-
-  /**
-   * Reads what a journal holds by now, of a run that is going on, too; changes nothing.
-   *
-   * @param folder of the run
-   * @throws JournalException if there is none, it is damaged, or no trial was scored yet
-   */
-  static EvolutionResult read(Path folder) {
-    Path file = folder.resolve(FILE);
-    byte[] content;
-    try {
-      content = Files.readAllBytes(file);
-    } catch (IOException e) {
-      throw new JournalException(
-          "cannot read journal " + file + ": " + e + "; give the folder of a run with a journal",
-          e);
-    }
-    Reading reading = new Reading();
-    int start = 0;
-    int number = 0;
-    for (int end = 0; end < content.length; end++) {
-      // What follows the last line end is being written just now.
-      if (content[end] != '\n') {
-        continue;
-      }
-      number++;
-      @Nullable JsonNode line = parse(content, start, end);
-      if (line == null || (number == 1 && line.path("evomerge-journal").asInt() != VERSION)) {
-        throw new JournalException(
-            "journal "
-                + file
-                + ", line "
-                + number
-                + ": not a line of a journal of version "
-                + VERSION
-                + "; the file is damaged, or something else");
-      }
-      try {
-        reading.add(line);
-      } catch (RuntimeException e) {
-        throw new JournalException(
-            "journal " + file + ", line " + number + ": not understood: " + e, e);
-      }
-      start = end + 1;
-    }
-    return reading
-        .result()
-        .orElseThrow(
-            () -> new JournalException("journal " + file + ": no trial was scored yet; wait"));
-  }
-
-  /** What a journal says, line by line. */
-  private static final class Reading {
-    private final Map<String, String> settings = new LinkedHashMap<>();
-    private final List<TrialRecord> trials = new ArrayList<>();
-    private final Map<String, Integer> failures = new LinkedHashMap<>();
-    private final List<SelectedModel> finalists = new ArrayList<>();
-    private @Nullable SelectedModel leader;
-    private long elapsedMillis;
-
-    void add(JsonNode line) {
-      elapsedMillis = Math.max(elapsedMillis, line.path("elapsed_ms").asLong());
-      line.path("settings").properties().forEach(e -> settings.put(e.getKey(), text(e.getValue())));
-      if (line.has("trial")) {
-        addTrial(line);
-      } else if (line.has("final") && line.has(MODEL)) {
-        boolean validation = text(line.get("data")).equals(TrialTask.Data.VALIDATION.name());
-        if (validation && outcome(line) instanceof Outcome.Scored scored) {
-          finalists.add(
-              new SelectedModel(
-                  recipe(line),
-                  Genome.of(),
-                  text(line.path("origin")),
-                  List.of(),
-                  withoutItems(scored)));
-        }
-      }
-    }
-
-    private void addTrial(JsonNode line) {
-      long id = line.get("trial").asLong();
-      JsonNode genes = line.get("genome");
-      double[] values = new double[genes.size()];
-      for (int i = 0; i < values.length; i++) {
-        values[i] = genes.get(i).doubleValue();
-      }
-      Outcome outcome = outcome(line);
-      if (outcome instanceof Outcome.Failed failed) {
-        failures.merge(failed.reason(), 1, Integer::sum);
-      }
-      List<Fitness> scores =
-          outcome instanceof Outcome.Scored scored ? withoutItems(scored) : List.of();
-      Outcome slim = scores.isEmpty() ? outcome : new Outcome.Scored(scores);
-      Genome genome = Genome.of(values);
-      trials.add(new TrialRecord(id, genome, slim));
-      if (line.has(MODEL) && !scores.isEmpty()) {
-        leader = new SelectedModel(recipe(line), genome, "trial " + id, scores, List.of());
-      }
-    }
-
-    private static List<Fitness> withoutItems(Outcome.Scored scored) {
-      return scored.fitness().stream()
-          .map(fitness -> new Fitness(fitness.score(), new double[0], fitness.details()))
-          .toList();
-    }
-
-    private static String text(JsonNode node) {
-      return node.asText();
-    }
-
-    private static MergeRecipe recipe(JsonNode line) {
-      return RecipeFiles.fromJson(line.get(MODEL).toString());
-    }
-
-    Optional<EvolutionResult> result() {
-      if (leader == null) {
-        return Optional.empty();
-      }
-      boolean maximize =
-          settings.entrySet().stream()
-              .filter(e -> e.getKey().startsWith("objective."))
-              .findFirst()
-              .map(e -> e.getValue().startsWith(Direction.MAXIMIZE.name()))
-              .orElse(true);
-      Comparator<SelectedModel> order =
-          Comparator.comparingDouble(model -> model.validation().get(0).score());
-      finalists.sort(maximize ? order.reversed() : order);
-      SelectedModel best = finalists.isEmpty() ? leader : finalists.get(0);
-      trials.sort(Comparator.comparingLong(TrialRecord::id));
-      return Optional.of(
-          new EvolutionResult(
-              best,
-              leader,
-              List.of(best),
-              finalists,
-              trials,
-              finalists.isEmpty()
-                  ? "the search data so far"
-                  : "the validation data, among " + finalists.size() + " finalists so far",
-              StopReason.UNKNOWN,
-              "read from the journal after " + trials.size() + " trials",
-              failures,
-              0,
-              Duration.ofMillis(elapsedMillis),
-              new Provenance(settings, Map.of()),
-              Map.of()));
     }
   }
 
@@ -313,7 +158,7 @@ final class RunJournal implements AutoCloseable {
     }
   }
 
-  private static @Nullable JsonNode parse(byte[] content, int start, int end) {
+  static @Nullable JsonNode parse(byte[] content, int start, int end) {
     try {
       JsonNode node =
           JSON.readTree(new String(content, start, end - start, StandardCharsets.UTF_8));
@@ -355,15 +200,10 @@ final class RunJournal implements AutoCloseable {
     try {
       elapsedMillis = Math.max(elapsedMillis, line.path("elapsed_ms").asLong());
       if (line.has("trial")) {
-        JsonNode genes = line.get("genome");
-        double[] values = new double[genes.size()];
-        for (int i = 0; i < values.length; i++) {
-          values[i] = genes.get(i).doubleValue();
-        }
         trials.put(
             line.get("trial").asLong(),
             new Trial(
-                Genome.of(values),
+                genome(line),
                 line.get("recipe").asText(),
                 outcome(line),
                 line.path("elapsed_ms").asLong()));
@@ -376,7 +216,16 @@ final class RunJournal implements AutoCloseable {
     }
   }
 
-  private static Outcome outcome(JsonNode line) {
+  static Genome genome(JsonNode line) {
+    JsonNode genes = line.get("genome");
+    double[] values = new double[genes.size()];
+    for (int i = 0; i < values.length; i++) {
+      values[i] = genes.get(i).doubleValue();
+    }
+    return Genome.of(values);
+  }
+
+  static Outcome outcome(JsonNode line) {
     if (line.has("failed")) {
       return new Outcome.Failed(line.get("failed").asText());
     }

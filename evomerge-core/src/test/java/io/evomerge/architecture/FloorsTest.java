@@ -121,7 +121,8 @@ class FloorsTest {
               "genome.HopScaling",
               "checkpoint.CheckpointRef",
               "checkpoint.TensorRole",
-              "checkpoint.TensorSelector"),
+              "checkpoint.TensorSelector",
+              "internal.files."),
           floor(
               "run",
               "genome.",

@@ -1,13 +1,9 @@
 package io.evomerge.result.picture;
 
+import io.evomerge.internal.files.WholeFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 
 /**
@@ -65,7 +61,7 @@ public final class Picture {
    * @throws IOException if it cannot be written
    */
   public void writeSvg(Path file) throws IOException {
-    write(file, svg().getBytes(StandardCharsets.UTF_8));
+    WholeFile.write(file, svg().getBytes(StandardCharsets.UTF_8));
   }
 
   /**
@@ -93,7 +89,7 @@ public final class Picture {
               + height
               + " units: wanted a number above 0 that gives at most 10^8 pixels");
     }
-    write(file, png((int) columns, (int) rows, scale));
+    WholeFile.write(file, png((int) columns, (int) rows, scale));
   }
 
   private byte[] png(int columns, int rows, double scale) throws IOException {
@@ -107,27 +103,6 @@ public final class Picture {
               + "): use the SVG; or run with module java.desktop (--add-modules java.desktop) and,"
               + " on Linux, with fontconfig and a font installed",
           e);
-    }
-  }
-
-  private static void write(Path file, byte[] bytes) throws IOException {
-    Path beside = file.resolveSibling(file.getFileName() + ".part");
-    try {
-      try (FileChannel channel =
-          FileChannel.open(
-              beside,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.TRUNCATE_EXISTING,
-              StandardOpenOption.WRITE)) {
-        ByteBuffer rest = ByteBuffer.wrap(bytes);
-        while (rest.hasRemaining()) {
-          channel.write(rest);
-        }
-        channel.force(true);
-      }
-      Files.move(beside, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    } finally {
-      Files.deleteIfExists(beside);
     }
   }
 }
