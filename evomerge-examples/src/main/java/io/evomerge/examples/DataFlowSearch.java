@@ -59,7 +59,7 @@ final class DataFlowSearch implements Callable<Integer> {
           }
           EvolutionResult result = search.run();
           if (result.stopReason() == StopReason.CANCELLED) {
-            print.println("Interrupted; with the same --out it goes on.");
+            print.println(study.interrupted());
             return 130;
           }
           MergeRecipe best = result.best().recipe();

@@ -67,7 +67,7 @@ final class HybridSearch implements Callable<Integer> {
                 && paths(print, by, rows, seed)
                 && weightsThenPaths(print, by, rows, seed);
         if (!done) {
-          print.println("Interrupted; with the same --out it goes on.");
+          print.println(study.interrupted());
           return 130;
         }
       }

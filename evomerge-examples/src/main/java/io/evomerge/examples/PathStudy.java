@@ -137,6 +137,13 @@ final class PathStudy {
     return space.scales(DataFlowSpace.Scales.PER_HOP).steps(steps, steps);
   }
 
+  /** What to say when a search was interrupted. */
+  String interrupted() {
+    return out == null
+        ? "Interrupted. With --out FOLDER a search could go on another time."
+        : "Interrupted. Go on with the same command.";
+  }
+
   StopCondition budget() {
     return StopCondition.evaluations(evaluations);
   }
