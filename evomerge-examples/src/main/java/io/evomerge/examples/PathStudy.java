@@ -4,6 +4,7 @@ import io.evomerge.EvoMerge;
 import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.fitness.PairedComparison;
 import io.evomerge.genome.DataFlowSpace;
+import io.evomerge.genome.HopScaling;
 import io.evomerge.onnx.language.EvaluationReport;
 import io.evomerge.onnx.language.TextEvaluator;
 import io.evomerge.onnx.language.TextTask;
@@ -85,6 +86,11 @@ final class PathStudy {
   Measure fitness = Measure.PROBABILITY;
 
   @Option(
+      names = "--scaling",
+      description = "What scales multiply: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+  HopScaling scaling = HopScaling.BRANCH;
+
+  @Option(
       names = "--steps",
       description = "First standard deviation of indicators and scales. Default: ${DEFAULT-VALUE}.")
   double steps = 0.1;
@@ -134,7 +140,7 @@ final class PathStudy {
     if (binary) {
       space = space.binaryIndicators();
     }
-    return space.scales(DataFlowSpace.Scales.PER_HOP).steps(steps, steps);
+    return space.scales(DataFlowSpace.Scales.PER_HOP).scaling(scaling).steps(steps, steps);
   }
 
   /** What to say when a search was interrupted. */
