@@ -326,7 +326,7 @@ public final class EvoMerge implements AutoCloseable {
         its.listeners);
   }
 
-  private Map<String, String> searchSettings(Builder settings, BoundSearch search) {
+  private static Map<String, String> searchSettings(Builder its, BoundSearch search) {
     MergeRecipe template = search.template();
     Map<String, String> all = new LinkedHashMap<>();
     template.base().ifPresent(ref -> all.put("base", ref.name() + " sha256:" + ref.sha256()));
@@ -347,14 +347,14 @@ public final class EvoMerge implements AutoCloseable {
     all.put("operator", template.operator());
     all.put("semantics", template.semantics().name());
     all.put("dtype", template.dtype().map(DType::name).orElse("of the sources"));
-    if (!template.equals(settings.plainTemplate(template))) {
+    if (!template.equals(its.plainTemplate(template))) {
       all.put("recipe", template.digest());
     }
-    settings.space.settings().forEach((name, value) -> all.put("space." + name, value));
-    all.put("optimizer", settings.optimizer.name());
-    new TreeMap<>(settings.optimizer.settings())
+    its.space.settings().forEach((name, value) -> all.put("space." + name, value));
+    all.put("optimizer", its.optimizer.name());
+    new TreeMap<>(its.optimizer.settings())
         .forEach((name, value) -> all.put("optimizer." + name, value));
-    for (Objective objective : settings.objectives) {
+    for (Objective objective : its.objectives) {
       all.put(
           "objective." + objective.name(),
           objective.direction() + " " + objective.function().description());
@@ -362,18 +362,18 @@ public final class EvoMerge implements AutoCloseable {
           .validation()
           .ifPresent(v -> all.put("validation." + objective.name(), v.description()));
     }
-    all.put("seed", Long.toString(settings.seed));
+    all.put("seed", Long.toString(its.seed));
     return all;
   }
 
-  private static Map<String, String> environment(Builder settings) {
+  private static Map<String, String> environment(Builder its) {
     Map<String, String> all = new LinkedHashMap<>();
     all.put("evomerge", Version.current());
     all.put("java", System.getProperty("java.version") + ", " + System.getProperty("java.vm.name"));
     all.put("os", System.getProperty("os.name") + ", " + System.getProperty("os.arch"));
-    all.put("parallelism", Integer.toString(settings.parallelism));
+    all.put("parallelism", Integer.toString(its.parallelism));
     String runtimes =
-        settings.objectives.stream()
+        its.objectives.stream()
             .map(objective -> objective.function().runtime())
             .filter(runtime -> !runtime.isEmpty())
             .distinct()

@@ -18,6 +18,7 @@ import io.evomerge.genome.ParameterSearchSpace;
 import io.evomerge.genome.ParameterSpace;
 import io.evomerge.genome.ParameterSpec;
 import io.evomerge.genome.Semantics;
+import io.evomerge.merge.ForwardingOperator;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperators;
 import io.evomerge.merge.TensorMerge;
@@ -438,36 +439,20 @@ class CandidateAssemblerTest {
   }
 
   /** Notes which tensors are merged. */
-  private static final class Delegate implements MergeOperator {
-    private final MergeOperator operator;
+  private static final class Delegate extends ForwardingOperator {
     private final List<String> merges;
     private boolean lazy;
 
     Delegate(MergeOperator operator, List<String> merges) {
-      this.operator = operator;
+      super(operator);
       this.merges = merges;
-    }
-
-    @Override
-    public String name() {
-      return operator.name();
-    }
-
-    @Override
-    public List<ParameterSpec> parameters() {
-      return operator.parameters();
-    }
-
-    @Override
-    public BaseModel baseModel() {
-      return operator.baseModel();
     }
 
     @Override
     public void merge(TensorMerge task, TensorSink sink) {
       merges.add(task.info().name());
       if (!lazy) {
-        operator.merge(task, sink);
+        super.merge(task, sink);
       }
     }
   }

@@ -8,7 +8,7 @@ import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.TensorSelector;
 import io.evomerge.exception.MergeException;
 import io.evomerge.exception.RecipeException;
-import io.evomerge.genome.ParameterSpec;
+import io.evomerge.merge.ForwardingOperator;
 import io.evomerge.merge.MergeOperator;
 import io.evomerge.merge.MergeOperators;
 import io.evomerge.merge.TensorMerge;
@@ -333,33 +333,18 @@ class SharedMergedModelTest {
   }
 
   /** A linear merge that tells. */
-  private static final class Delegate implements MergeOperator {
-    private final MergeOperator operator = MergeOperators.linear();
+  private static final class Delegate extends ForwardingOperator {
     private final Listener listener;
 
     Delegate(Listener listener) {
+      super(MergeOperators.linear());
       this.listener = listener;
-    }
-
-    @Override
-    public String name() {
-      return operator.name();
-    }
-
-    @Override
-    public List<ParameterSpec> parameters() {
-      return operator.parameters();
-    }
-
-    @Override
-    public BaseModel baseModel() {
-      return operator.baseModel();
     }
 
     @Override
     public void merge(TensorMerge task, TensorSink sink) {
       listener.merging(task.info().name());
-      operator.merge(task, sink);
+      super.merge(task, sink);
     }
   }
 }

@@ -2,7 +2,6 @@ package io.evomerge.merge;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.evomerge.genome.ParameterSpec;
 import io.evomerge.genome.ParameterValues;
 import io.evomerge.tensor.TensorSink;
 import io.evomerge.tensor.TensorView;
@@ -275,27 +274,16 @@ class StandardOperatorsTest {
   }
 
   /** An operator that gets statistics for every matrix. */
-  private record WithStatistics(MergeOperator operator) implements MergeOperator {
+  private static final class WithStatistics extends ForwardingOperator {
 
-    @Override
-    public String name() {
-      return operator.name();
-    }
-
-    @Override
-    public List<ParameterSpec> parameters() {
-      return operator.parameters();
-    }
-
-    @Override
-    public BaseModel baseModel() {
-      return operator.baseModel();
+    WithStatistics(MergeOperator operator) {
+      super(operator);
     }
 
     @Override
     public void merge(TensorMerge task, TensorSink sink) {
       List<Long> shape = task.info().shape();
-      operator.merge(
+      super.merge(
           new ForwardingTask(task) {
             @Override
             public Optional<TensorView> statistics(int source) {

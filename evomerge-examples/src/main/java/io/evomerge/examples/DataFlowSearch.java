@@ -53,7 +53,7 @@ final class DataFlowSearch implements Callable<Integer> {
       for (long seed : study.seeds) {
         try (Bar bar = new Bar();
             EvoMerge search = search(study, models, seed, by, "dataflow-" + seed, bar)) {
-          EvaluationReport before = PathStudy.report(search, search.template(), by.test());
+          EvaluationReport before = Measurement.of(search, search.template(), by.test());
           if (seed == study.seeds.get(0)) {
             rows.add(models.get(0), before);
           }
@@ -72,12 +72,12 @@ final class DataFlowSearch implements Callable<Integer> {
                   + result.chosenBy()
                   + ": "
                   + PathStudy.describe(best));
-          EvaluationReport after = PathStudy.report(search, best, by.test());
+          EvaluationReport after = Measurement.of(search, best, by.test());
           rows.add("path", after);
           rows.compare("path, seed " + seed + ", against " + models.get(0), after, before);
           Optional<MergeRecipe> plain = PathStudy.withoutScales(best);
           if (plain.isPresent()) {
-            EvaluationReport without = PathStudy.report(search, plain.get(), by.test());
+            EvaluationReport without = Measurement.of(search, plain.get(), by.test());
             rows.add("path, all scales 1", without);
             rows.compare("its scales 1, seed " + seed + ", against the path", without, after);
           }

@@ -73,7 +73,11 @@ final class Draw implements Callable<Integer> {
     if (name.endsWith(".svg")) {
       drawn.writeSvg(picture);
     } else {
-      drawn.writePng(picture, scale);
+      try {
+        drawn.writePng(picture, scale);
+      } catch (UnsupportedOperationException e) {
+        throw new IOException(e.getMessage(), e);
+      }
     }
     print.println(picture.toAbsolutePath().normalize());
     return 0;

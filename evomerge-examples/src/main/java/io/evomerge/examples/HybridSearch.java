@@ -1,6 +1,10 @@
 package io.evomerge.examples;
 
 import io.evomerge.EvoMerge;
+import io.evomerge.candidate.CandidateModels;
+import io.evomerge.candidate.WeightStore;
+import io.evomerge.checkpoint.Checkpoint;
+import io.evomerge.checkpoint.Checkpoints;
 import io.evomerge.genome.ParameterSpace;
 import io.evomerge.merge.MergeOperators;
 import io.evomerge.onnx.language.EvaluationReport;
@@ -61,11 +65,9 @@ final class HybridSearch implements Callable<Integer> {
     PathStudy.Rows rows = new PathStudy.Rows();
     try (OnnxBackend backend = OnnxBackend.auto();
         PathStudy.Evaluators by = study.evaluators(backend)) {
+      sources(by, rows);
       for (long seed : study.seeds) {
-        boolean done =
-            sources(by, rows, seed)
-                && paths(print, by, rows, seed)
-                && weightsThenPaths(print, by, rows, seed);
+        boolean done = paths(print, by, rows, seed) && weightsThenPaths(print, by, rows, seed);
         if (!done) {
           print.println(study.interrupted());
           return 130;
@@ -78,19 +80,13 @@ final class HybridSearch implements Callable<Integer> {
     return 0;
   }
 
-  private boolean sources(PathStudy.Evaluators by, PathStudy.Rows rows, long seed)
-      throws IOException {
-    if (seed != study.seeds.get(0)) {
-      return true;
-    }
+  private static void sources(PathStudy.Evaluators by, PathStudy.Rows rows) throws IOException {
     for (String source : SOURCES) {
-      try (Bar bar = new Bar();
-          EvoMerge alone =
-              DataFlowSearch.search(study, List.of(source), seed, by, "unused-" + source, bar)) {
-        rows.add(source, PathStudy.report(alone, alone.template(), by.test()));
+      try (Checkpoint model = Checkpoints.open(Zoo.folder().resolve(source));
+          WeightStore store = CandidateModels.newStore(model)) {
+        rows.add(source, by.test().report(CandidateModels.load(model, store)));
       }
     }
-    return true;
   }
 
   private boolean paths(PrintWriter print, PathStudy.Evaluators by, PathStudy.Rows rows, long seed)
@@ -103,7 +99,7 @@ final class HybridSearch implements Callable<Integer> {
       if (result.stopReason() == StopReason.CANCELLED) {
         return false;
       }
-      EvaluationReport start = PathStudy.report(search, search.template(), by.test());
+      EvaluationReport start = Measurement.of(search, search.template(), by.test());
       measure(print, search, result, "path from math-en", seed, start, "math-en", by, rows);
       study.keep(search, result, name);
     }
@@ -121,7 +117,7 @@ final class HybridSearch implements Callable<Integer> {
         return false;
       }
       MergeRecipe merge = result.stages().get("ps").best().recipe();
-      EvaluationReport weights = PathStudy.report(search, merge, by.test());
+      EvaluationReport weights = Measurement.of(search, merge, by.test());
       rows.add("weights", weights);
       measure(print, search, result, "weights, then path", seed, weights, "weights", by, rows);
       study.keep(search, result, name);
@@ -143,12 +139,12 @@ final class HybridSearch implements Callable<Integer> {
     print.println(
         "seed " + seed + ", " + kind + ": " + result.best().origin() + ", by " + result.chosenBy());
     print.println("  " + PathStudy.describe(best));
-    EvaluationReport after = PathStudy.report(search, best, by.test());
+    EvaluationReport after = Measurement.of(search, best, by.test());
     rows.add(kind, after);
     rows.compare(kind + ", seed " + seed + ", against " + startName, after, start);
     Optional<MergeRecipe> plain = PathStudy.withoutScales(best);
     if (plain.isPresent()) {
-      EvaluationReport without = PathStudy.report(search, plain.get(), by.test());
+      EvaluationReport without = Measurement.of(search, plain.get(), by.test());
       rows.add(kind + ", all scales 1", without);
       rows.compare("  with all scales 1", without, after);
     }

@@ -200,17 +200,6 @@ final class PathStudy {
     }
   }
 
-  static EvaluationReport report(EvoMerge search, MergeRecipe recipe, TextEvaluator evaluator) {
-    EvaluationReport[] report = new EvaluationReport[1];
-    search.evaluate(
-        recipe,
-        candidate -> {
-          report[0] = evaluator.report(candidate);
-          return report[0].score();
-        });
-    return report[0];
-  }
-
   /** The path in one line: runs of layers by model, scales that are not 1. */
   static String describe(MergeRecipe recipe) {
     return recipe.dataFlow().orElseThrow().hops().stream()

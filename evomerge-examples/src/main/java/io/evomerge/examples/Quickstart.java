@@ -108,7 +108,7 @@ final class Quickstart implements Callable<Integer> {
                     Locale.ROOT,
                     "  %-10s %s%n",
                     name,
-                    Table.percent(report(plain, recipe, valid).itemScores())));
+                    Table.percent(Measurement.of(plain, recipe, valid).itemScores())));
         print.println();
         try (Bar bar = new Bar();
             EvoMerge search = search(likelihood, valid, folder.resolve("journal"), bar)) {
@@ -136,10 +136,12 @@ final class Quickstart implements Callable<Integer> {
           search.write(evolved, merged, WriteOptions.defaults().withOverwrite(true));
 
           Map<String, EvaluationReport> measured = new LinkedHashMap<>();
-          sources.forEach((name, recipe) -> measured.put(name, report(plain, recipe, test)));
+          sources.forEach(
+              (name, recipe) -> measured.put(name, Measurement.of(plain, recipe, test)));
           Map<String, MergeRecipe> untuned = untuned(plain, task, backend);
-          untuned.forEach((name, recipe) -> measured.put(name, report(plain, recipe, test)));
-          EvaluationReport best = report(search, evolved, test);
+          untuned.forEach(
+              (name, recipe) -> measured.put(name, Measurement.of(plain, recipe, test)));
+          EvaluationReport best = Measurement.of(search, evolved, test);
 
           print.println("On the untouched 'test' items:");
           Table table = new Table();
@@ -268,18 +270,6 @@ final class Quickstart implements Callable<Integer> {
 
   private static MergeRecipe weights(MergeRecipe template, double... weights) {
     return template.toBuilder().perSource("weight", weights).build();
-  }
-
-  private static EvaluationReport report(
-      EvoMerge search, MergeRecipe recipe, TextEvaluator evaluator) {
-    EvaluationReport[] report = new EvaluationReport[1];
-    search.evaluate(
-        recipe,
-        candidate -> {
-          report[0] = evaluator.report(candidate);
-          return report[0].score();
-        });
-    return report[0];
   }
 
   /** Uniform weights, chosen on part of the search data: what a patient person would try. */

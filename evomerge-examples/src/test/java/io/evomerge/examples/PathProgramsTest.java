@@ -1,5 +1,6 @@
 package io.evomerge.examples;
 
+import static io.evomerge.examples.Ran.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.evomerge.EvoMerge;
@@ -18,15 +19,12 @@ import io.evomerge.recipe.Hop;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.tensor.DType;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.Set;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -38,16 +36,6 @@ class PathProgramsTest {
   private static final Path ZOO = Zoo.folder().toAbsolutePath();
 
   @TempDir Path root;
-
-  private record Ran(int code, String out, String err) {}
-
-  private static Ran run(Object... args) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    String[] words = Stream.of(args).map(Object::toString).toArray(String[]::new);
-    int code = Main.run(new PrintWriter(out), new PrintWriter(err), words);
-    return new Ran(code, out.toString(), err.toString());
-  }
 
   @Test
   void aSearchForPathsIsMeasuredWrittenDrawnAndGoesOn() throws IOException {

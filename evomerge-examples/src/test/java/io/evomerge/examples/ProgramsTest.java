@@ -1,5 +1,6 @@
 package io.evomerge.examples;
 
+import static io.evomerge.examples.Ran.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -11,8 +12,6 @@ import io.evomerge.fitness.Outcome;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -32,23 +31,6 @@ class ProgramsTest {
   private static final Path ZOO = Zoo.folder().toAbsolutePath();
 
   @TempDir Path root;
-
-  /** What a program left on its two streams. */
-  private record Ran(int code, String out, String err) {
-
-    String lastLine() {
-      List<String> lines = out.lines().toList();
-      return lines.get(lines.size() - 1);
-    }
-  }
-
-  private static Ran run(Object... args) {
-    StringWriter out = new StringWriter();
-    StringWriter err = new StringWriter();
-    String[] words = Stream.of(args).map(Object::toString).toArray(String[]::new);
-    int code = Main.run(new PrintWriter(out), new PrintWriter(err), words);
-    return new Ran(code, out.toString(), err.toString());
-  }
 
   private List<Path> left() throws IOException {
     try (Stream<Path> files = Files.list(root)) {
