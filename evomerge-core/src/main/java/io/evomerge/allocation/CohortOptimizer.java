@@ -29,6 +29,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class CohortOptimizer implements EstimatingOptimizer, AutoCloseable {
 
+  /** Standard errors that an estimate is lowered by before leaders are compared. */
+  private static final double ERRORS = 2;
+
   private final CohortFactory factory;
   private final Optimizer inner;
   private final Direction direction;
@@ -41,7 +44,10 @@ final class CohortOptimizer implements EstimatingOptimizer, AutoCloseable {
   private long firstId;
   private int asked;
   private int missing;
-  private List<Estimate> leaders = List.of();
+  private List<Leader> leaders = List.of();
+
+  /** A candidate with a gain that it surely has: lucky estimates on few items lead nothing. */
+  record Leader(Estimate estimate, double bound) {}
 
   CohortOptimizer(CohortFactory factory, Optimizer inner, Direction direction, long seed) {
     this.factory = factory;
@@ -126,8 +132,9 @@ final class CohortOptimizer implements EstimatingOptimizer, AutoCloseable {
   private void conclude(Cohort current) {
     cohort = null;
     double[] estimates = schedule.conclude(current);
+    double[] errors = schedule.errors();
     List<Evaluation> evaluations = new ArrayList<>();
-    List<Estimate> candidates = new ArrayList<>(leaders);
+    List<Leader> candidates = new ArrayList<>(leaders);
     for (int i = 0; i < estimates.length; i++) {
       Member member = current.members.get(i);
       Outcome outcome;
@@ -138,14 +145,16 @@ final class CohortOptimizer implements EstimatingOptimizer, AutoCloseable {
       } else {
         double score = score(estimates[i]);
         outcome = Outcome.Scored.of(score);
-        candidates.add(new Estimate(member.trial, member.genome, score, known(member)));
+        candidates.add(
+            new Leader(
+                new Estimate(member.trial, member.genome, score, known(member)),
+                estimates[i] - ERRORS * errors[i]));
       }
       evaluations.add(new Evaluation(member.innerId, outcome));
     }
-    Comparator<Estimate> order = Comparator.comparingDouble(Estimate::score);
     candidates.sort(
-        (direction == Direction.MAXIMIZE ? order.reversed() : order)
-            .thenComparingLong(Estimate::trial));
+        Comparator.comparingDouble((Leader leader) -> -leader.bound())
+            .thenComparingLong(leader -> leader.estimate().trial()));
     leaders =
         List.copyOf(
             candidates.subList(
@@ -269,7 +278,7 @@ final class CohortOptimizer implements EstimatingOptimizer, AutoCloseable {
 
   @Override
   public List<Estimate> leaders() {
-    return leaders;
+    return leaders.stream().map(Leader::estimate).toList();
   }
 
   @Override
@@ -282,7 +291,7 @@ final class CohortOptimizer implements EstimatingOptimizer, AutoCloseable {
         .put("round", round);
     schedule.save(node.putObject("schedule"));
     ArrayNode best = node.putArray("leaders");
-    leaders.forEach(one -> CohortSnapshot.putEstimate(best.addObject(), one));
+    leaders.forEach(one -> CohortSnapshot.putLeader(best.addObject(), one));
     Cohort current = cohort;
     if (current != null) {
       CohortSnapshot.putCohort(node.putObject("cohort"), current);
@@ -298,8 +307,8 @@ final class CohortOptimizer implements EstimatingOptimizer, AutoCloseable {
     asked = CohortSnapshot.field(from, "asked").asInt();
     round = CohortSnapshot.field(from, "round").asInt();
     schedule.load(CohortSnapshot.field(from, "schedule"));
-    List<Estimate> best = new ArrayList<>();
-    CohortSnapshot.field(from, "leaders").forEach(one -> best.add(CohortSnapshot.estimate(one)));
+    List<Leader> best = new ArrayList<>();
+    CohortSnapshot.field(from, "leaders").forEach(one -> best.add(CohortSnapshot.leader(one)));
     leaders = List.copyOf(best);
     if (from.has("cohort")) {
       Cohort current = CohortSnapshot.cohort(from.get("cohort"), factory.itemCount());

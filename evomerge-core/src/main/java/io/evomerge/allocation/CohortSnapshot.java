@@ -83,17 +83,23 @@ final class CohortSnapshot {
     return Genome.of(Schedule.numbers(from, "genome", field(from, "genome").size()));
   }
 
-  static void putEstimate(ObjectNode to, EstimatingOptimizer.Estimate one) {
+  static void putLeader(ObjectNode to, CohortOptimizer.Leader leader) {
+    EstimatingOptimizer.Estimate one = leader.estimate();
+    if (Double.isFinite(leader.bound())) {
+      to.put("bound", leader.bound());
+    }
     to.put("trial", one.trial()).put("score", one.score()).put("items", one.items().toString());
     putGenome(to, one.genome());
   }
 
-  static EstimatingOptimizer.Estimate estimate(JsonNode from) {
-    return new EstimatingOptimizer.Estimate(
-        field(from, "trial").asLong(),
-        genome(from),
-        field(from, "score").doubleValue(),
-        ItemSubset.parse(field(from, "items").asText()));
+  static CohortOptimizer.Leader leader(JsonNode from) {
+    return new CohortOptimizer.Leader(
+        new EstimatingOptimizer.Estimate(
+            field(from, "trial").asLong(),
+            genome(from),
+            field(from, "score").doubleValue(),
+            ItemSubset.parse(field(from, "items").asText())),
+        from.has("bound") ? from.get("bound").doubleValue() : Double.NEGATIVE_INFINITY);
   }
 
   static void putCohort(ObjectNode to, Cohort cohort) {

@@ -21,6 +21,9 @@ public interface EstimatingOptimizer extends Optimizer {
    */
   record Estimate(long trial, Genome genome, double score, ItemSubset items) {}
 
-  /** Returns the points to be scored in full when the search ends, the best first. */
+  /**
+   * Returns the points to be scored in full when the search ends, those first that are most surely
+   * good: by their estimate less two standard errors.
+   */
   List<Estimate> leaders();
 }

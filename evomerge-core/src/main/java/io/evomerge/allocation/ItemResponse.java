@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  *   <li>{@link Model#LOGISTIC}, item response theory with two parameters per item:
  *       P<sub>j</sub>(theta) = 1 / (1 + exp(-(a<sub>j</sub> theta - b<sub>j</sub>))). Difficulties,
  *       discriminations and abilities of the calibrating candidates are their joint posterior mode
- *       under theta ~ N(0, 1), a ~ N(1, 1), b ~ N(0, 4); a candidate's ability is its posterior
+ *       under theta ~ N(0, 1), a ~ N(1, 4), b ~ N(0, 25); a candidate's ability is its posterior
  *       mode from the subset. Scores from 0 to 1 enter as they are, 0/1 or graded; log-likelihoods
  *       per token, at most 0, as probabilities exp(s), and ln P is predicted. Others are refused.
  *       The published method also interpolates abilities of several dimensions between the sources;

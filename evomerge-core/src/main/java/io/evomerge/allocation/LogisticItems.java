@@ -12,9 +12,12 @@ final class LogisticItems implements ItemModel {
   private static final int STEPS = 12;
   private static final double SLACK = 1e-9;
   private static final double SLOPE_MEAN = 1;
-  private static final double SLOPE_PRECISION = 1;
-  private static final double DIFFICULTY_PRECISION = 0.25;
+  private static final double SLOPE_PRECISION = 0.25;
+  private static final double DIFFICULTY_PRECISION = 0.04;
   private static final double LONGEST_STEP = 1;
+
+  /** Of a new candidate: what is looked for lies beyond those that calibrated. */
+  private static final double ABILITY_PRECISION = 0.05;
 
   /** How gains become probabilities, and predicted probabilities gains. */
   private enum Scale {
@@ -49,7 +52,7 @@ final class LogisticItems implements ItemModel {
         fitItem(item, p, ability);
       }
       for (int i = 0; i < p.length; i++) {
-        ability[i] = ability(p[i], ability[i], 1);
+        ability[i] = ability(p[i], ability[i], 1, 1);
       }
     }
   }
@@ -151,11 +154,11 @@ final class LogisticItems implements ItemModel {
   }
 
   /** Returns the posterior mode of an ability; NaN in {@code p} is unseen. */
-  private double ability(double[] p, double from, int steps) {
+  private double ability(double[] p, double from, int steps, double precision) {
     double theta = from;
     for (int step = 0; step < steps; step++) {
-      double gradient = -theta;
-      double information = 1;
+      double gradient = -precision * theta;
+      double information = precision;
       for (int item = 0; item < p.length; item++) {
         if (!Double.isNaN(p[item])) {
           double predicted = logistic(slope[item] * theta - difficulty[item]);
@@ -174,7 +177,7 @@ final class LogisticItems implements ItemModel {
     for (int item = 0; item < p.length; item++) {
       p[item] = Double.isNaN(gains[item]) ? Double.NaN : probability(gains[item]);
     }
-    double theta = ability(p, 0, STEPS);
+    double theta = ability(p, 0, STEPS, ABILITY_PRECISION);
     double sum = 0;
     double total = 0;
     for (int item = 0; item < p.length; item++) {

@@ -13,6 +13,7 @@ import org.apache.commons.math3.linear.CholeskyDecomposition;
 final class RegressionItems implements ItemModel {
 
   private static final double RIDGE = 0.3;
+  private static final double ROUNDING = 1e-24;
 
   private final double[][] rows;
   private final double[] weights;
@@ -86,6 +87,7 @@ final class RegressionItems implements ItemModel {
     }
     double[][] gram = new double[count][count];
     double trace = 0;
+    double squares = 0;
     for (int i = 0; i < count; i++) {
       for (int k = 0; k <= i; k++) {
         double sum = 0;
@@ -98,12 +100,19 @@ final class RegressionItems implements ItemModel {
       trace += gram[i][i];
       target[i] -= intercept;
     }
-    if (!(trace > 0)) {
+    for (int item = 0; item < items; item++) {
+      squares += seen[item] ? weights[item] * means[item] * weights[item] * means[item] : 0;
+    }
+    if (!(trace > ROUNDING * squares)) {
       // The calibrating candidates do not differ on these items.
       return;
     }
+    // Scaled, as the decomposition takes small pivots for zeros.
+    double scale = trace / count;
     for (int i = 0; i < count; i++) {
-      gram[i][i] += RIDGE * trace / count;
+      for (int k = 0; k < count; k++) {
+        gram[i][k] = gram[i][k] / scale + (i == k ? RIDGE : 0);
+      }
     }
     double[] dual =
         new CholeskyDecomposition(new Array2DRowRealMatrix(gram, false))
@@ -112,7 +121,7 @@ final class RegressionItems implements ItemModel {
             .toArray();
     for (int item = 0; item < items; item++) {
       for (int i = 0; i < count; i++) {
-        slopes[item] += dual[i] * centred[i][item] * weights[item];
+        slopes[item] += dual[i] * centred[i][item] * weights[item] / scale;
       }
     }
   }

@@ -37,6 +37,7 @@ abstract class Schedule {
   final double[] weights;
   private final double[] difficulty;
   private int calibrated;
+  private double[] errors = new double[0];
 
   Schedule(int itemCount, long seed, boolean stratified) {
     this.itemCount = itemCount;
@@ -71,8 +72,14 @@ abstract class Schedule {
     return estimates;
   }
 
+  /** Returns the standard errors of the estimates that were made last, 0 for exact ones. */
+  final double[] errors() {
+    return errors.clone();
+  }
+
   private double[] additive(Cohort cohort) {
     double[] estimates = new double[cohort.members.size()];
+    errors = new double[estimates.length];
     List<Member> foremost = cohort.foremost();
     double[] common = means(foremost);
     boolean first = calibrated == 0;
@@ -85,8 +92,25 @@ abstract class Schedule {
               : member.known == itemCount
                   ? mean(member.gains)
                   : mean(minus(member.gains, common)) + level;
+      if (!Double.isNaN(estimates[i]) && member.known < itemCount) {
+        errors[i] = Math.sqrt(variance(minus(member.gains, difficulty)));
+      }
     }
     return estimates;
+  }
+
+  /** Returns the variance of the mean of what is not NaN, drawn without replacement. */
+  private double variance(double[] values) {
+    double mean = mean(values);
+    double squares = 0;
+    int n = 0;
+    for (double value : values) {
+      if (!Double.isNaN(value)) {
+        squares += (value - mean) * (value - mean);
+        n++;
+      }
+    }
+    return n < 2 ? Double.POSITIVE_INFINITY : squares / (n - 1) / n * (1 - n / (double) itemCount);
   }
 
   private void learn(Cohort cohort) {
