@@ -28,10 +28,10 @@ import org.jspecify.annotations.Nullable;
  *       P<sub>j</sub>(theta) = 1 / (1 + exp(-(a<sub>j</sub> theta - b<sub>j</sub>))). Difficulties,
  *       discriminations and abilities of the calibrating candidates are their joint posterior mode
  *       under theta ~ N(0, 1), a ~ N(1, 4), b ~ N(0, 25); a candidate's ability is its posterior
- *       mode from the subset. Scores from 0 to 1 enter as they are, 0/1 or graded; log-likelihoods
- *       per token, at most 0, as probabilities exp(s), and ln P is predicted. Others are refused.
- *       The published method also interpolates abilities of several dimensions between the sources;
- *       here ability is one number.
+ *       mode from the subset, under theta ~ N(0, 20). Scores from 0 to 1 enter as they are, 0/1 or
+ *       graded; log-likelihoods per token, at most 0, as probabilities exp(s), and ln P is
+ *       predicted. Others are refused. The published method also interpolates abilities of several
+ *       dimensions between the sources; here ability is one number.
  *   <li>{@link Model#REGRESSION}: the mean over the unseen items is regressed on the scores of the
  *       subset, linearly, with a ridge of 0.3 times the mean squared norm of the centred
  *       calibrating candidates. It takes any scores, and follows more than one ability.

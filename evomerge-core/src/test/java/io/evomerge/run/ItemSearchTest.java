@@ -212,8 +212,8 @@ class ItemSearchTest {
   void aJournalCutAtAnyLineIsResumedToTheSameEnd(@TempDir Path folder) throws IOException {
     SearchPlan plan =
         plan(
-            ItemAllocations.racing(),
-            StopCondition.itemEvaluations(1200),
+            ItemAllocations.racing().first(0.25).block(0.25).limit(0.75),
+            StopCondition.itemEvaluations(700),
             Optional.of(folder),
             true);
     EvolutionResult whole = run(plan, new Fake(1));
