@@ -54,8 +54,8 @@ import java.util.function.Consumer;
  * rounding. Then it restarts, if {@link #restarts} says so, or {@link Optimizer#isDone}.
  *
  * <p>{@link Optimizer#ask} hands out the generation, in as many portions as wanted, then nothing
- * until all of it is told. {@link Optimizer#recommendation} is the mean of the distribution, whole
- * numbers rounded.
+ * until all of it is told; {@link #asynchronous()} is without that wait. {@link
+ * Optimizer#recommendation} is the mean of the distribution, whole numbers rounded.
  */
 public final class CmaEs implements OptimizerFactory {
 
@@ -82,6 +82,7 @@ public final class CmaEs implements OptimizerFactory {
     private int populationSize;
     private double sigma = 1;
     private boolean active = true;
+    private boolean asynchronous;
     private Restarts restarts = Restarts.NONE;
     private int maxRestarts = 9;
     private double tolX = 1e-12;
@@ -143,6 +144,22 @@ public final class CmaEs implements OptimizerFactory {
    */
   public CmaEs active(boolean active) {
     return with(v -> v.active = active);
+  }
+
+  /**
+   * Returns the same strategy without generations that are waited for: {@link Optimizer#ask} always
+   * has points until the search is done. Each is drawn from the distribution as it is then, and the
+   * distribution moves whenever lambda outcomes have been told since it moved last, whichever these
+   * are; so the order of {@link Optimizer#tell} matters. A point counts by its step, in standard
+   * deviations, from 0.7 of the way that the mean has gone since it was drawn.
+   *
+   * <p>For workers that would wait for each other: a search then takes a little more trials and
+   * much less time. Open trials should be no more than the population, else points are too old when
+   * they count.
+   */
+  @Override
+  public CmaEs asynchronous() {
+    return with(v -> v.asynchronous = true);
   }
 
   /**
@@ -225,6 +242,11 @@ public final class CmaEs implements OptimizerFactory {
     return values.active;
   }
 
+  /** Returns whether generations are not waited for. */
+  public boolean isAsynchronous() {
+    return values.asynchronous;
+  }
+
   /** Returns what happens when a run has converged. */
   public Restarts restarts() {
     return values.restarts;
@@ -262,6 +284,7 @@ public final class CmaEs implements OptimizerFactory {
         "populationSize", values.populationSize == 0 ? "default" : "" + values.populationSize);
     settings.put("sigma", Double.toString(values.sigma));
     settings.put("active", Boolean.toString(values.active));
+    settings.put("asynchronous", Boolean.toString(values.asynchronous));
     settings.put("restarts", values.restarts.name());
     settings.put("maxRestarts", Integer.toString(values.maxRestarts));
     settings.put("tolX", Double.toString(values.tolX));
