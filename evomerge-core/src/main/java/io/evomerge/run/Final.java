@@ -152,10 +152,10 @@ final class Final {
             journal == null ? null : journal.finalEvaluation(model.recipe().digest(), data);
         if (known == null) {
           running++;
-          SearchLoop.submit(evaluator, new TrialTask(model.recipe(), data))
+          Evaluations.submit(evaluator, new TrialTask(model.recipe(), data))
               .whenComplete(
                   (outcome, error) ->
-                      finished.add(new Finished(model, SearchLoop.outcome(outcome, error))));
+                      finished.add(new Finished(model, Evaluations.outcome(outcome, error))));
         } else {
           note(model, known, outcomes, data, models.size());
         }
@@ -163,7 +163,7 @@ final class Final {
       if (running > 0) {
         Finished one = finished.take();
         running--;
-        Outcome outcome = SearchLoop.checked(one.outcome(), plan.objectives().size());
+        Outcome outcome = Evaluations.checked(one.outcome(), plan.objectives().size());
         if (journal != null && outcome instanceof Outcome.Scored) {
           journal.addFinal(one.model(), data, outcome, elapsedMillis.getAsLong());
         }
