@@ -2,12 +2,12 @@ package io.evomerge.optimizer;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.evomerge.internal.RandomStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +30,7 @@ final class OpenTrials implements OpenPoints {
 
   private final GeneCoordinates coordinates;
   private final SearchDistribution distribution;
-  private final long seed;
+  private final LongFunction<double[]> normals;
   private final long firstId;
   private final Map<Long, Trial> open = new TreeMap<>();
 
@@ -38,6 +38,9 @@ final class OpenTrials implements OpenPoints {
   private final Map<Long, Told> told = new TreeMap<>();
 
   private long nextId;
+
+  /** The steps of the points from here on, as many as a generation has, made together. */
+  private double @Nullable [] drawn;
 
   /** As it is now; made when it is needed. */
   private @Nullable Origin present;
@@ -49,11 +52,20 @@ final class OpenTrials implements OpenPoints {
 
   private record Told(Trial trial, double cost) {}
 
+  /**
+   * Begins.
+   *
+   * @param normals standard normal vectors for as many points as a generation has, by their number
+   * @param firstId of the first point
+   */
   OpenTrials(
-      GeneCoordinates coordinates, SearchDistribution distribution, long seed, long firstId) {
+      GeneCoordinates coordinates,
+      SearchDistribution distribution,
+      LongFunction<double[]> normals,
+      long firstId) {
     this.coordinates = coordinates;
     this.distribution = distribution;
-    this.seed = seed;
+    this.normals = normals;
     this.firstId = firstId;
     nextId = firstId;
   }
@@ -61,19 +73,20 @@ final class OpenTrials implements OpenPoints {
   @Override
   public List<Proposal> ask(int max) {
     OpenPoints.requireAtLeastOne(max);
+    int lambda = distribution.populationSize();
     List<Proposal> proposals = new ArrayList<>();
     for (int i = 0; i < max; i++) {
-      RandomStream stream = RandomStream.of(seed, "cma-es asynchronous sample", nextId);
+      int at = (int) ((nextId - firstId) % lambda) * coordinates.dimension();
+      if (drawn == null || at == 0) {
+        drawn = normals.apply((nextId - firstId) / lambda);
+      }
+      double[] steps = drawn;
       // One at a time: blocks of another size may round differently.
       double[] points =
           distribution.sample(
               coordinates,
               1,
-              (member, to, from, count) -> {
-                for (int k = 0; k < count; k++) {
-                  to[from + k] = stream.nextGaussian();
-                }
-              });
+              (member, to, from, count) -> System.arraycopy(steps, at, to, from, count));
       double[] point = Arrays.copyOf(points, coordinates.dimension());
       open.put(nextId, new Trial(point, present()));
       proposals.add(new Proposal(nextId, coordinates.genome(point, 0)));
