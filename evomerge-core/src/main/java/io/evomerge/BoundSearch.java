@@ -114,7 +114,7 @@ record BoundSearch(
         if (space != null && !settings.objectives.isEmpty()) {
           List<Direction> directions =
               settings.objectives.stream().map(Objective::direction).toList();
-          collect(() -> tryOptimizer(settings.optimizer, space, directions, settings.seed));
+          collect(() -> tryOptimizer(settings.searchOptimizer(), space, directions, settings.seed));
         }
         if (!problems.isEmpty() || assembler == null || space == null) {
           throw failed();

@@ -66,7 +66,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Deterministic: sources, settings and seed fix the result, bit for bit on one machine type,
  * whatever the parallelism, interruptions and resumes, as long as the fitness is a function of the
- * candidate and the stop condition does not depend on time.
+ * candidate and the stop condition does not depend on time; but see {@link Builder#asynchronous()}.
  *
  * <p>Method: Akiba, Shing, Tang, Sun, Ha, "Evolutionary Optimization of Model Merging Recipes",
  * 2024, arXiv 2403.13187; doi 10.1038/s42256-024-00975-8.
@@ -325,7 +325,8 @@ public final class EvoMerge implements AutoCloseable {
         its.failureLimit,
         searchSettings(its, search),
         environment(its),
-        its.listeners);
+        its.listeners,
+        its.asynchronous);
   }
 
   private static Map<String, String> searchSettings(Builder its, BoundSearch search) {
@@ -353,8 +354,9 @@ public final class EvoMerge implements AutoCloseable {
       all.put("recipe", template.digest());
     }
     its.space.settings().forEach((name, value) -> all.put("space." + name, value));
-    all.put("optimizer", its.optimizer.name());
-    new TreeMap<>(its.optimizer.settings())
+    OptimizerFactory optimizer = its.searchOptimizer();
+    all.put("optimizer", optimizer.name());
+    new TreeMap<>(optimizer.settings())
         .forEach((name, value) -> all.put("optimizer." + name, value));
     ItemAllocation items = its.items;
     if (items != null) {
@@ -409,6 +411,7 @@ public final class EvoMerge implements AutoCloseable {
     private int parallelism = 1;
     private @Nullable Path journal;
     private @Nullable Selection selection;
+    private boolean asynchronous;
     private int failureLimit = 16;
     private @Nullable DType dtype;
     private UnaryOperator<MergeRecipe.Builder> recipe = UnaryOperator.identity();
@@ -432,6 +435,7 @@ public final class EvoMerge implements AutoCloseable {
       stopWhen = other.stopWhen;
       seed = other.seed;
       parallelism = other.parallelism;
+      asynchronous = other.asynchronous;
       journal = other.journal;
       selection = other.selection;
       failureLimit = other.failureLimit;
@@ -697,12 +701,28 @@ public final class EvoMerge implements AutoCloseable {
     }
 
     /**
-     * How many candidates are evaluated at once; no influence on the result.
+     * How many candidates are evaluated at once; no influence on the result, unless {@link
+     * #asynchronous()}.
      *
      * @param value default 1
      */
     public Builder parallelism(int value) {
       parallelism = value;
+      return this;
+    }
+
+    /**
+     * Lets no worker wait for another: outcomes are told as they finish, and the worker gets a new
+     * point at once, from the optimiser's {@linkplain OptimizerFactory#asynchronous() asynchronous
+     * form}. For evaluations that take very different times.
+     *
+     * <p>By default outcomes are told in the order of the trials' numbers, and neither the number
+     * of workers nor their pace changes the result. Here both do; given the journal, the search is
+     * still determined, a resume continues it with the same trials, and the parallelism must stay
+     * what it was.
+     */
+    public Builder asynchronous() {
+      asynchronous = true;
       return this;
     }
 
@@ -823,6 +843,11 @@ public final class EvoMerge implements AutoCloseable {
         its.objectives.subList(0, objectives.size()).clear();
       }
       return its;
+    }
+
+    /** The strategy in the form that the search takes. */
+    OptimizerFactory searchOptimizer() {
+      return asynchronous ? optimizer.asynchronous() : optimizer;
     }
 
     boolean searchesPathsAlone() {
@@ -951,8 +976,8 @@ public final class EvoMerge implements AutoCloseable {
     /** The optimiser of the search, within the allocation of items if there is one. */
     private OptimizerFactory allocatingOptimizer() {
       return items != null && objectives.get(0).function() instanceof ItemFitness fitness
-          ? items.over(optimizer, fitness.itemCount(), fitness.itemMean())
-          : optimizer;
+          ? items.over(searchOptimizer(), fitness.itemCount(), fitness.itemMean())
+          : searchOptimizer();
     }
 
     /** What a stage inherits and does not need is no mistake. */

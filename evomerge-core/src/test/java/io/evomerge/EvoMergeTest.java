@@ -261,6 +261,25 @@ class EvoMergeTest {
   }
 
   @Test
+  void anAsynchronousSearchTellsSoAndItsResumeTakesTheSameTrials() throws IOException {
+    EvoMerge.Builder builder =
+        linear(nearThreeToOne()).asynchronous().parallelism(2).journal(root.resolve("journal"));
+    try (EvoMerge search = builder.build();
+        EvoMerge derived = search.toBuilder().build()) {
+      EvolutionResult result = search.run();
+      assertThat(result.provenance().settings())
+          .containsEntry("asynchronous", "2")
+          .containsEntry("optimizer.asynchronous", "true");
+      assertThat(derived.run().trials()).isEqualTo(result.trials()).hasSize(24);
+    }
+    try (EvoMerge inOrder = linear(nearThreeToOne()).journal(root.resolve("journal")).build()) {
+      assertThatThrownBy(inOrder::run)
+          .isInstanceOf(JournalException.class)
+          .hasMessageContaining("asynchronous");
+    }
+  }
+
+  @Test
   void toBuilderDerivesASearchThatOutlivesTheFirst() throws IOException {
     EvoMerge first = linear(nearThreeToOne()).build();
     EvoMerge.Builder derived = first.toBuilder().seed(6).searchSpace(ParameterSpace.perLayer());

@@ -15,7 +15,8 @@ public final class Main {
    * Starts a program.
    *
    * @param args {@code soak}, {@code path-soak}, {@code large-merge}, {@code data-flow-genome},
-   *     {@code optimizers} or {@code optimizer-overhead} and its options, or the options of JMH
+   *     {@code optimizers}, {@code optimizer-overhead} or {@code asynchronous} and its options, or
+   *     the options of JMH
    * @throws Exception if it fails
    */
   public static void main(String[] args) throws Exception {
@@ -43,6 +44,10 @@ public final class Main {
     }
     if (first.equals("optimizer-overhead")) {
       OptimizerOverhead.main(rest);
+      return;
+    }
+    if (first.equals("asynchronous")) {
+      AsynchronousSimulation.main(rest);
       return;
     }
     CommandLineOptions options = new CommandLineOptions(args);

@@ -56,8 +56,8 @@ import java.util.function.Consumer;
  * rounding. Then it restarts, if {@link #restarts} says so, or {@link Optimizer#isDone}.
  *
  * <p>{@link Optimizer#ask} hands out the generation, in as many portions as wanted, then nothing
- * until all of it is told. {@link Optimizer#recommendation} is the mean of the distribution, whole
- * numbers rounded.
+ * until all of it is told; {@link #asynchronous()} is without that wait. {@link
+ * Optimizer#recommendation} is the mean of the distribution, whole numbers rounded.
  */
 public final class CmaEs implements OptimizerFactory {
 
@@ -85,6 +85,7 @@ public final class CmaEs implements OptimizerFactory {
     private int populationSize;
     private double sigma = 1;
     private boolean active = true;
+    private boolean asynchronous;
     private boolean orthogonal = true;
     private Restarts restarts = Restarts.NONE;
     private int maxRestarts = 9;
@@ -147,6 +148,22 @@ public final class CmaEs implements OptimizerFactory {
    */
   public CmaEs active(boolean active) {
     return with(v -> v.active = active);
+  }
+
+  /**
+   * Returns the same strategy without generations that are waited for: {@link Optimizer#ask} always
+   * has points until the search is done. Each is drawn from the distribution as it is then, and the
+   * distribution moves whenever lambda outcomes have been told since it moved last, whichever these
+   * are; so the order of {@link Optimizer#tell} matters. A point counts by its step, in standard
+   * deviations, from 0.7 of the way that the mean has gone since it was drawn.
+   *
+   * <p>For workers that would wait for each other: a search then takes a little more trials and
+   * much less time. Open trials should be no more than the population, else points are too old when
+   * they count.
+   */
+  @Override
+  public CmaEs asynchronous() {
+    return with(v -> v.asynchronous = true);
   }
 
   /**
@@ -240,6 +257,11 @@ public final class CmaEs implements OptimizerFactory {
     return values.active;
   }
 
+  /** Returns whether generations are not waited for. */
+  public boolean isAsynchronous() {
+    return values.asynchronous;
+  }
+
   /** Returns whether the steps of a generation are made orthogonal. */
   public boolean orthogonal() {
     return values.orthogonal;
@@ -282,6 +304,7 @@ public final class CmaEs implements OptimizerFactory {
         "populationSize", values.populationSize == 0 ? "default" : "" + values.populationSize);
     settings.put("sigma", Double.toString(values.sigma));
     settings.put("active", Boolean.toString(values.active));
+    settings.put("asynchronous", Boolean.toString(values.asynchronous));
     settings.put("orthogonal", Boolean.toString(values.orthogonal));
     settings.put("restarts", values.restarts.name());
     settings.put("maxRestarts", Integer.toString(values.maxRestarts));

@@ -30,7 +30,7 @@ final class CmaEsOptimizer implements Optimizer {
   private final GeneCoordinates coordinates;
 
   private SearchDistribution distribution;
-  private OpenGeneration open;
+  private OpenPoints open;
   private History best = new History();
   private History median = new History();
   private int restart;
@@ -49,7 +49,7 @@ final class CmaEsOptimizer implements Optimizer {
     coordinates = new GeneCoordinates(space);
     startSigma = config.sigma();
     distribution = distribution(new double[coordinates.dimension()], populationSize());
-    open = sample(0);
+    open = points(0);
   }
 
   static CmaEsOptimizer restore(
@@ -69,7 +69,7 @@ final class CmaEsOptimizer implements Optimizer {
         CovarianceAdaptation.load(from.child("distribution"), loaded.coordinates.dimension());
     Snapshot.Reader generation = from.child("generation");
     long firstId = generation.integer64("firstId");
-    loaded.open = loaded.done ? new OpenGeneration(firstId, List.of()) : loaded.sample(firstId);
+    loaded.open = loaded.points(firstId);
     loaded.open.load(generation);
     return loaded;
   }
@@ -96,8 +96,12 @@ final class CmaEsOptimizer implements Optimizer {
 
   @Override
   public void tell(List<Evaluation> evaluations) {
-    if (open.tell(evaluations, direction) && !done) {
-      finishGeneration(open.costs());
+    // All are checked before the first counts.
+    double[] costs = SingleObjective.costs(evaluations, direction, open.nextId());
+    for (int i = 0; i < costs.length; i++) {
+      if (open.tell(evaluations.get(i).id(), costs[i]) && !done) {
+        finishGeneration(open.close());
+      }
     }
   }
 
@@ -126,6 +130,16 @@ final class CmaEsOptimizer implements Optimizer {
     distribution.save(node.putObject("distribution"));
     open.save(node.putObject("generation"));
     return node.toString();
+  }
+
+  /** Returns what is asked for next. */
+  private OpenPoints points(long firstId) {
+    if (done) {
+      return new OpenGeneration(firstId, List.of());
+    }
+    return config.isAsynchronous()
+        ? new OpenTrials(coordinates, distribution, this::normals, firstId)
+        : sample(firstId);
   }
 
   /** Returns a standard normal vector per member of a generation. */
@@ -163,7 +177,8 @@ final class CmaEsOptimizer implements Optimizer {
   private void finishGeneration(double[] costs) {
     int[] ranked = OpenGeneration.rank(costs);
     int scored = (int) Arrays.stream(costs).filter(cost -> !Double.isNaN(cost)).count();
-    distribution.update(coordinates, ranked, scored);
+    SearchDistribution moved = distribution;
+    moved.update(coordinates, ranked, scored);
     if (smallRun) {
       evaluationsSmall += costs.length;
     } else if (restart > 0) {
@@ -178,8 +193,10 @@ final class CmaEsOptimizer implements Optimizer {
         stop(reason);
       }
     }
-    long firstId = open.nextId();
-    open = done ? new OpenGeneration(firstId, List.of()) : sample(firstId);
+    // Points that are out when a run ends are none of the next one.
+    if (done || distribution != moved || !config.isAsynchronous()) {
+      open = points(open.nextId());
+    }
   }
 
   private @Nullable String stopReason(double lowest, double spread) {

@@ -9,7 +9,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /** The points of one generation: what was handed out, and what came back. */
-final class OpenGeneration {
+final class OpenGeneration implements OpenPoints {
 
   private final long firstId;
   private final List<Genome> points;
@@ -30,15 +30,14 @@ final class OpenGeneration {
     return points.size();
   }
 
-  /** Returns the first id that was not handed out. */
-  long nextId() {
+  @Override
+  public long nextId() {
     return firstId + asked;
   }
 
-  List<Proposal> ask(int max) {
-    if (max < 1) {
-      throw new IllegalArgumentException("ask for at least 1 point, got " + max);
-    }
+  @Override
+  public List<Proposal> ask(int max) {
+    OpenPoints.requireAtLeastOne(max);
     List<Proposal> proposals = new ArrayList<>();
     while (proposals.size() < max && asked < points.size()) {
       proposals.add(new Proposal(nextId(), points.get(asked)));
@@ -53,16 +52,17 @@ final class OpenGeneration {
    * @return whether the whole generation is told now
    */
   boolean tell(List<Evaluation> evaluations, Direction direction) {
-    double[] incoming = new double[evaluations.size()];
-    for (int i = 0; i < incoming.length; i++) {
-      SingleObjective.requireProposed(evaluations.get(i).id(), nextId());
-      incoming[i] = SingleObjective.cost(evaluations.get(i), direction);
+    double[] costs = SingleObjective.costs(evaluations, direction, nextId());
+    for (int i = 0; i < costs.length; i++) {
+      tell(evaluations.get(i).id(), costs[i]);
     }
-    for (int i = 0; i < incoming.length; i++) {
-      long id = evaluations.get(i).id();
-      if (id >= firstId) {
-        set((int) (id - firstId), incoming[i]);
-      }
+    return missing == 0;
+  }
+
+  @Override
+  public boolean tell(long id, double cost) {
+    if (id >= firstId) {
+      set((int) (id - firstId), cost);
     }
     return missing == 0;
   }
@@ -75,12 +75,18 @@ final class OpenGeneration {
     }
   }
 
+  @Override
+  public double[] close() {
+    return costs();
+  }
+
   /** Returns the costs in the order of ids, NaN for a member without a score. */
   double[] costs() {
     return costs.clone();
   }
 
-  void save(ObjectNode to) {
+  @Override
+  public void save(ObjectNode to) {
     to.put("firstId", firstId).put("asked", asked);
     ArrayNode array = to.putArray("told");
     for (int member = 0; member < asked; member++) {
@@ -95,8 +101,8 @@ final class OpenGeneration {
     }
   }
 
-  /** Brings a generation, made anew from the state before it, to where {@link #save} left it. */
-  void load(Snapshot.Reader from) {
+  @Override
+  public void load(Snapshot.Reader from) {
     asked = from.integer("asked");
     if (asked < 0 || asked > points.size()) {
       throw new IllegalArgumentException(

@@ -9,8 +9,9 @@ import java.util.Optional;
  * loop, threads and files stand outside.
  *
  * <p>Not thread-safe: one coordinator thread uses it. Deterministic: seed, space and told outcomes
- * fix every proposal, in whatever order and portions outcomes are told. Failed and infeasible
- * trials rank last.
+ * fix every proposal, in whatever order and portions outcomes are told; for a strategy in its
+ * {@linkplain OptimizerFactory#asynchronous() asynchronous form} the order in which asks and
+ * outcomes follow each other does so. Failed and infeasible trials rank last.
  */
 public interface Optimizer {
 

@@ -15,6 +15,17 @@ public interface OptimizerFactory {
   Map<String, String> settings();
 
   /**
+   * Returns the form of the strategy that waits for no generation: its {@link Optimizer#ask} has
+   * points at any time until it is done, and the order in which outcomes are told may matter.
+   *
+   * @return default: this strategy, which is right for one that never waits; one that has no such
+   *     form still works, but workers wait
+   */
+  default OptimizerFactory asynchronous() {
+    return this;
+  }
+
+  /**
    * Starts a search.
    *
    * @param space the genes

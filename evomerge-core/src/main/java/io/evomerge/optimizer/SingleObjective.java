@@ -49,6 +49,22 @@ final class SingleObjective {
   }
 
   /**
+   * Returns the costs of outcomes as {@link #cost} does.
+   *
+   * @param nextId the first id not yet handed out
+   * @throws IllegalArgumentException if an id was never handed out, or an outcome has another
+   *     number of objectives
+   */
+  static double[] costs(List<Evaluation> evaluations, Direction direction, long nextId) {
+    double[] costs = new double[evaluations.size()];
+    for (int i = 0; i < costs.length; i++) {
+      requireProposed(evaluations.get(i).id(), nextId);
+      costs[i] = cost(evaluations.get(i), direction);
+    }
+    return costs;
+  }
+
+  /**
    * Refuses an id that was never handed out.
    *
    * @param nextId the first id not yet handed out

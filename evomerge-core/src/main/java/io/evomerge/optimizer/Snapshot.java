@@ -12,6 +12,7 @@ import io.evomerge.genome.SearchSpace;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -146,6 +147,25 @@ final class Snapshot {
 
     JsonNode array(String name) {
       return field(name, node.path(name).isArray());
+    }
+
+    /** Returns the objects of an array. */
+    List<Reader> children(String name) {
+      List<Reader> children = new ArrayList<>();
+      for (JsonNode child : array(name)) {
+        field(name, child.isObject());
+        children.add(new Reader(child));
+      }
+      return children;
+    }
+
+    boolean has(String name) {
+      return node.has(name);
+    }
+
+    /** Returns a number; null, which JSON has instead of it, is NaN. */
+    double numberOrNaN(String name) {
+      return node.path(name).isNull() ? Double.NaN : number(name);
     }
 
     double[] numbers(String name) {

@@ -17,7 +17,8 @@ import java.util.Map;
  * @param front the models that no other beats on every objective, best on the first objective
  *     first; with one objective just {@code best}
  * @param finalists the models that were validated, in the order of their rank
- * @param trials every trial that counts, in the order of their numbers
+ * @param trials every trial that counts, in the order in which they were told: that of their
+ *     numbers unless the search was asynchronous
  * @param chosenBy one sentence: which data chose {@code best}
  * @param stopReason why the search ended
  * @param stopDetail one sentence about it

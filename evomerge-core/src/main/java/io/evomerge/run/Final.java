@@ -216,10 +216,10 @@ final class Final {
             journal == null ? null : journal.finalEvaluation(model.recipe().digest(), data);
         if (known == null) {
           running++;
-          SearchLoop.submit(evaluator, new TrialTask(model.recipe(), data))
+          Evaluations.submit(evaluator, new TrialTask(model.recipe(), data))
               .whenComplete(
                   (outcome, error) ->
-                      finished.add(new Finished(model, SearchLoop.outcome(outcome, error))));
+                      finished.add(new Finished(model, Evaluations.outcome(outcome, error))));
         } else {
           note(model, known, outcomes, data, models.size());
         }
@@ -228,7 +228,7 @@ final class Final {
         Finished one = finished.take();
         running--;
         Outcome outcome =
-            SearchLoop.checked(one.outcome(), plan.objectives().size(), ItemSubset.all());
+            Evaluations.checked(one.outcome(), plan.objectives().size(), ItemSubset.all());
         if (journal != null && outcome instanceof Outcome.Scored) {
           journal.addFinal(one.model(), data, outcome, elapsedMillis.getAsLong());
         }

@@ -113,7 +113,9 @@ final class JournalReading {
         Comparator.comparingDouble(model -> model.validation().get(0).score());
     finalists.sort(maximize ? order.reversed() : order);
     SelectedModel best = finalists.isEmpty() ? leader : finalists.get(0);
-    trials.sort(Comparator.comparingLong(TrialRecord::id));
+    if (!settings.containsKey(RunJournal.ASYNCHRONOUS)) {
+      trials.sort(Comparator.comparingLong(TrialRecord::id));
+    }
     return Optional.of(
         new EvolutionResult(
             best,

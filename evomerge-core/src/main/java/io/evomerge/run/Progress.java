@@ -15,6 +15,7 @@ import java.util.OptionalLong;
  * @param cached trials whose recipe had been scored before
  * @param best best score on the first objective so far, of trials scored on all items
  * @param bestTrial number of the trial that has it
+ * @param sinceBest trials finished after that one
  * @param recentMean mean score of the last trials on the first objective, at most 20
  * @param evaluationsPerSecond in this process, since it started
  * @param elapsed time spent, earlier parts of a resumed search included
@@ -27,6 +28,7 @@ public record Progress(
     long cached,
     OptionalDouble best,
     OptionalLong bestTrial,
+    long sinceBest,
     OptionalDouble recentMean,
     double evaluationsPerSecond,
     Duration elapsed,

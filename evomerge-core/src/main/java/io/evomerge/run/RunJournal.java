@@ -29,6 +29,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,8 +39,10 @@ import org.slf4j.LoggerFactory;
  * What a run has learned, in an append-only file of JSON lines: a header with the settings, then a
  * line per evaluation, each on disk before the optimiser hears of it.
  *
- * <p>A resume replays the search and takes outcomes from here. A torn last line, as a crash leaves
- * it, is cut off with a warning; anything else that does not parse is refused.
+ * <p>A resume replays the search and takes outcomes from here: by number where outcomes are told in
+ * the order of the trials' numbers, in the order of the lines where they are told as they finish. A
+ * torn last line, as a crash leaves it, is cut off with a warning; anything else that does not
+ * parse is refused.
  */
 final class RunJournal implements AutoCloseable {
 
@@ -47,6 +50,9 @@ final class RunJournal implements AutoCloseable {
   private static final ObjectMapper JSON = new ObjectMapper();
   static final int VERSION = 1;
   static final String FILE = "journal.jsonl";
+
+  /** The setting that an asynchronous search has: how many trials are open at a time. */
+  static final String ASYNCHRONOUS = "asynchronous";
 
   /** The key of a recipe in full; {@code recipe} is its digest. */
   static final String MODEL = "model";
@@ -56,7 +62,10 @@ final class RunJournal implements AutoCloseable {
 
   private final Path file;
   private final FileChannel channel;
-  private final Map<Long, Trial> trials = new HashMap<>();
+
+  /** In the order of their lines. */
+  private final Map<Long, Trial> trials = new LinkedHashMap<>();
+
   private final Map<String, Outcome> finals = new HashMap<>();
   private long elapsedMillis;
 
@@ -331,16 +340,39 @@ final class RunJournal implements AutoCloseable {
     if (!trial.genome().equals(proposal.genome())
         || !trial.digest().equals(digest)
         || !trial.items().equals(proposal.items())) {
-      throw new JournalException(
-          "journal "
-              + file
-              + ": trial "
-              + id
-              + " was another point when it was written, so this version of the library searches"
-              + " differently; finish the run with the version that began it, or choose another"
-              + " folder");
+      throw differs(id, "was another point when it was written");
     }
     return trial;
+  }
+
+  /** The error of a replay that does not go the way of this journal. */
+  JournalException differs(long id, String how) {
+    return new JournalException(
+        "journal "
+            + file
+            + ": trial "
+            + id
+            + " "
+            + how
+            + ", so this version of the library searches differently; finish the run with the"
+            + " version that began it, or choose another folder");
+  }
+
+  /** Returns the number of the trial whose line is the first that was not taken; empty if none. */
+  OptionalLong nextTrial() {
+    return trials.isEmpty()
+        ? OptionalLong.empty()
+        : OptionalLong.of(trials.keySet().iterator().next());
+  }
+
+  /** Returns the outcome of a trial that is here and was not taken. */
+  Outcome outcome(long id) {
+    return trials.get(id).outcome();
+  }
+
+  /** Returns the highest number of a trial that is here and was not taken; -1 if none is. */
+  long lastTrial() {
+    return trials.keySet().stream().mapToLong(Long::longValue).max().orElse(-1);
   }
 
   /** Returns the outcome of a final evaluation, if it is here. */

@@ -5,7 +5,8 @@ import io.evomerge.result.SelectedModel;
 import io.evomerge.result.TrialRecord;
 
 /**
- * Hears what happens in a run, on its coordinator thread, in the order of the trials' numbers.
+ * Hears what happens in a run, on its coordinator thread, in the order in which trials are told:
+ * that of their numbers, or that in which they finish in an asynchronous search.
  *
  * <p>Be quick: the run waits. An exception is logged and otherwise ignored.
  */

@@ -4,7 +4,6 @@ import io.evomerge.allocation.EstimatingOptimizer;
 import io.evomerge.exception.EvoMergeException;
 import io.evomerge.exception.SearchFailedException;
 import io.evomerge.fitness.Fitness;
-import io.evomerge.fitness.ItemSubset;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.optimizer.Evaluation;
 import io.evomerge.optimizer.Optimizer;
@@ -19,13 +18,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -38,6 +38,15 @@ import org.slf4j.LoggerFactory;
  * <p>Outcomes are told in the order of the trials' numbers whatever the order in which they finish,
  * and every decision (best, stop, finalists) is made in that order. So neither the number of
  * workers nor their pace can change the result.
+ *
+ * <p>Asynchronous, they are told, and all is decided, in the order in which they finish. As many
+ * evaluations as the evaluator has capacity are open at any time: when one is told, points are
+ * asked for, one by one, until it is so again. A genome that describes no model and a recipe whose
+ * score is known are told at once, before the next is asked for; a recipe that is being evaluated
+ * already takes no worker and is told right after the trial it waits for. So the order in which
+ * evaluations finish is all that is left open, and the lines of the journal have it: a resume takes
+ * them in their order, asks for the same points at the same places, and then starts what is still
+ * open.
  */
 final class SearchLoop {
 
@@ -54,12 +63,17 @@ final class SearchLoop {
 
   private final SearchPlan plan;
   private final TrialEvaluator evaluator;
+  private final int openTrials;
+  private final Map<String, String> settings;
   private final BlockingQueue<Finished> finished = new LinkedBlockingQueue<>();
   private volatile boolean cancelled;
   private volatile Progress progress;
 
   private final Map<Long, Open> open = new HashMap<>();
-  private final Map<Long, Done> done = new HashMap<>();
+
+  /** In the order in which they finished. */
+  private final Map<Long, Done> done = new LinkedHashMap<>();
+
   private final Map<String, Outcome> scored =
       new LinkedHashMap<>(16, 0.75f, true) {
         @Override
@@ -68,6 +82,10 @@ final class SearchLoop {
         }
       };
   private final Map<String, List<Long>> waiting = new HashMap<>();
+
+  /** Trials of an asynchronous replay that run as far as asking goes; most have a line to come. */
+  private final Set<Long> held = new LinkedHashSet<>();
+
   private final Standings standings;
   private long cached;
   private long itemEvaluations;
@@ -75,6 +93,7 @@ final class SearchLoop {
   private int running;
   private long nextToTell;
   private long asked;
+  private OptionalLong askLimit;
   private long startNanos;
   private OptionalDouble journalLeader = OptionalDouble.empty();
   private @Nullable RunJournal journal;
@@ -95,8 +114,20 @@ final class SearchLoop {
   SearchLoop(SearchPlan plan, TrialEvaluator evaluator) {
     this.plan = plan;
     this.evaluator = evaluator;
+    this.openTrials = evaluator.capacity();
+    this.settings = settings(plan, openTrials);
     this.standings = new Standings(plan.objectives());
+    this.askLimit = plan.stopWhen().evaluationLimit();
     this.progress = snapshot(0);
+  }
+
+  /** Of an asynchronous search, the number of trials that are open at a time is a setting. */
+  private static Map<String, String> settings(SearchPlan plan, int openTrials) {
+    Map<String, String> all = new LinkedHashMap<>(plan.settings());
+    if (plan.asynchronous()) {
+      all.put(RunJournal.ASYNCHRONOUS, Integer.toString(openTrials));
+    }
+    return all;
   }
 
   Progress progress() {
@@ -112,10 +143,14 @@ final class SearchLoop {
     startNanos = System.nanoTime();
     try (evaluator;
         RunJournal opened =
-            plan.journal().map(folder -> RunJournal.open(folder, plan.settings())).orElse(null)) {
+            plan.journal().map(folder -> RunJournal.open(folder, settings)).orElse(null)) {
       journal = opened;
       if (opened != null && opened.size() > 0) {
         log.info("resuming: {} trials are in the journal", opened.size());
+        if (plan.asynchronous() && askLimit.isPresent()) {
+          // Where the budget was larger before, points beyond this one were asked for, too.
+          askLimit = OptionalLong.of(Math.max(askLimit.getAsLong(), opened.lastTrial() + 1));
+        }
       }
       progress = snapshot(elapsedMillis());
       tellListeners(listener -> listener.onStart(progress));
@@ -155,7 +190,7 @@ final class SearchLoop {
         break;
       }
       dispatch(optimizer);
-      if (done.containsKey(nextToTell)) {
+      if (tellable().isPresent()) {
         continue;
       }
       if (running == 0) {
@@ -170,9 +205,9 @@ final class SearchLoop {
         detail = optimizer.name() + " converged after " + standings.trials().size() + " trials";
         break;
       }
-      take(finished.take());
+      awaitOne();
     }
-    while (running > 0) {
+    while (running > held.size()) {
       take(finished.take());
     }
     EvolutionResult result = conclude(optimizer, reason, detail);
@@ -181,13 +216,11 @@ final class SearchLoop {
   }
 
   private void dispatch(Optimizer optimizer) {
-    OptionalLong limit = plan.stopWhen().evaluationLimit();
-    while (running < evaluator.capacity()
-        && open.size() < AHEAD * evaluator.capacity()
-        && !cancelled) {
-      long wanted = evaluator.capacity() - running;
-      if (limit.isPresent()) {
-        wanted = Math.min(wanted, limit.getAsLong() - asked);
+    int capacity = plan.asynchronous() ? openTrials : evaluator.capacity();
+    while (running < capacity && open.size() < AHEAD * capacity && !cancelled) {
+      long wanted = plan.asynchronous() ? 1 : capacity - running;
+      if (askLimit.isPresent()) {
+        wanted = Math.min(wanted, askLimit.getAsLong() - asked);
       }
       if (wanted <= 0 || optimizer.isDone()) {
         return;
@@ -198,6 +231,9 @@ final class SearchLoop {
       }
       asked += proposals.size();
       proposals.forEach(this::dispatch);
+      if (plan.asynchronous() && !done.isEmpty()) {
+        return;
+      }
     }
   }
 
@@ -216,7 +252,7 @@ final class SearchLoop {
     Open trial = new Open(proposal, digest, recipe);
     String key = trial.key();
     open.put(proposal.id(), trial);
-    RunJournal.Trial known = journal == null ? null : journal.takeTrial(proposal, digest);
+    RunJournal.Trial known = plan.asynchronous() ? null : taken(proposal.id());
     if (known != null) {
       replayed++;
       boolean seen = scored.containsKey(key);
@@ -227,8 +263,7 @@ final class SearchLoop {
     }
     Outcome same = scored.get(key);
     if (same != null) {
-      journal(proposal.id(), same);
-      done.put(proposal.id(), new Done(same, true, elapsedMillis()));
+      complete(proposal.id(), same, true);
       return;
     }
     List<Long> others = waiting.get(key);
@@ -238,66 +273,83 @@ final class SearchLoop {
     }
     waiting.put(key, new ArrayList<>());
     running++;
-    submit(evaluator, new TrialTask(recipe, TrialTask.Data.SEARCH, proposal.items()))
+    if (replaying()) {
+      held.add(proposal.id());
+    } else {
+      start(proposal.id());
+    }
+  }
+
+  private void start(long id) {
+    Open trial = open.get(id);
+    Evaluations.submit(
+            evaluator,
+            new TrialTask(trial.recipe(), TrialTask.Data.SEARCH, trial.proposal().items()))
         .whenComplete(
-            (outcome, error) -> finished.add(new Finished(proposal.id(), outcome(outcome, error))));
+            (outcome, error) ->
+                finished.add(new Finished(id, Evaluations.outcome(outcome, error))));
   }
 
-  /** An evaluator of the host may refuse a task. */
-  static CompletableFuture<Outcome> submit(TrialEvaluator evaluator, TrialTask task) {
-    try {
-      return evaluator.submit(task);
-    } catch (RuntimeException e) {
-      return CompletableFuture.failedFuture(e);
-    }
+  /** What the journal has of a trial, once. */
+  private RunJournal.@Nullable Trial taken(long id) {
+    Open trial = open.get(id);
+    return journal == null ? null : journal.takeTrial(trial.proposal(), trial.digest());
   }
 
-  /** An evaluator of the host may end in any way. */
-  static Outcome outcome(@Nullable Outcome outcome, @Nullable Throwable error) {
-    if (error != null) {
-      return new Outcome.Failed("evaluator: " + error);
+  /** Whether the next outcome of an asynchronous search comes from the journal. */
+  private boolean replaying() {
+    return plan.asynchronous() && journal != null && journal.nextTrial().isPresent();
+  }
+
+  private void awaitOne() throws InterruptedException {
+    if (replaying()) {
+      replayOne();
+      return;
     }
-    return outcome == null ? new Outcome.Failed("evaluator returned null") : outcome;
+    held.forEach(this::start);
+    held.clear();
+    take(finished.take());
+  }
+
+  private void replayOne() {
+    long id = journal.nextTrial().orElseThrow();
+    if (!held.remove(id)) {
+      throw journal.differs(id, "is not under way where its line is");
+    }
+    settle(id, journal.outcome(id));
   }
 
   private void take(Finished one) {
     if (one.id() < 0) {
       return;
     }
+    settle(
+        one.id(),
+        Evaluations.checked(
+            one.outcome(), plan.objectives().size(), open.get(one.id()).proposal().items()));
+  }
+
+  /** A trial has its outcome, and those that waited for it have it, too. */
+  private void settle(long id, Outcome outcome) {
     running--;
-    Open trial = open.get(one.id());
-    Outcome outcome = checked(one.outcome(), plan.objectives().size(), trial.proposal().items());
+    Open trial = open.get(id);
     remember(trial.key(), outcome);
-    complete(one.id(), outcome, false);
+    complete(id, outcome, false);
     for (long duplicate : waiting.remove(trial.key())) {
       complete(duplicate, outcome, true);
     }
   }
 
   private void complete(long id, Outcome outcome, boolean duplicate) {
-    journal(id, outcome);
-    done.put(id, new Done(outcome, duplicate, elapsedMillis()));
-  }
-
-  /** An evaluator of the host may return anything. */
-  static Outcome checked(Outcome outcome, int wanted, ItemSubset items) {
-    if (outcome instanceof Outcome.Scored scores) {
-      if (scores.fitness().size() != wanted) {
-        return new Outcome.Failed(
-            "evaluator returned " + scores.fitness().size() + " scores, wanted " + wanted);
-      }
-      for (Fitness fitness : scores.fitness()) {
-        if (!Double.isFinite(fitness.score())) {
-          return new Outcome.Failed(
-              "evaluator returned " + fitness.score() + ", wanted a finite number");
-        }
-        Optional<String> problem = ItemScores.problem(fitness, items);
-        if (problem.isPresent()) {
-          return new Outcome.Failed("evaluator: " + problem.get());
-        }
-      }
+    RunJournal.Trial known = plan.asynchronous() ? taken(id) : null;
+    if (known == null) {
+      journal(id, outcome);
+      done.put(id, new Done(outcome, duplicate, elapsedMillis()));
+    } else {
+      replayed++;
+      leads(outcome);
+      done.put(id, new Done(outcome, duplicate, known.elapsedMillis()));
     }
-    return outcome;
   }
 
   private void remember(String digest, Outcome outcome) {
@@ -333,17 +385,29 @@ final class SearchLoop {
     return leads;
   }
 
+  /** Returns the trial to be told now, if there is one. */
+  private OptionalLong tellable() {
+    if (plan.asynchronous()) {
+      return done.isEmpty()
+          ? OptionalLong.empty()
+          : OptionalLong.of(done.keySet().iterator().next());
+    }
+    return done.containsKey(nextToTell) ? OptionalLong.of(nextToTell) : OptionalLong.empty();
+  }
+
   /** Tells what can be told in order; returns the reason to stop, if there is one. */
   private Optional<String> deliver(Optimizer optimizer) {
     while (true) {
-      Done one = done.remove(nextToTell);
-      if (one == null) {
+      OptionalLong next = tellable();
+      if (next.isEmpty()) {
         return Optional.empty();
       }
-      Open trial = open.remove(nextToTell);
-      optimizer.tell(List.of(new Evaluation(nextToTell, one.outcome())));
+      long id = next.getAsLong();
+      Done one = done.remove(id);
+      Open trial = open.remove(id);
+      optimizer.tell(List.of(new Evaluation(id, one.outcome())));
       TrialRecord record =
-          new TrialRecord(nextToTell, trial.proposal().genome(), withoutItems(one.outcome()));
+          new TrialRecord(id, trial.proposal().genome(), withoutItems(one.outcome()));
       if (one.cached()) {
         cached++;
       } else {
@@ -424,7 +488,7 @@ final class SearchLoop {
         standings.failures(),
         cached,
         Duration.ofMillis(elapsedMillis()),
-        new Provenance(plan.settings(), plan.environment()),
+        new Provenance(settings, plan.environment()),
         Map.of());
   }
 
@@ -458,6 +522,7 @@ final class SearchLoop {
         cached,
         standings.bestScore(),
         standings.best().map(best -> OptionalLong.of(best.id())).orElse(OptionalLong.empty()),
+        standings.sinceBest(),
         standings.recentMean(),
         seconds > 0 && fresh > 0 ? fresh / seconds : 0,
         Duration.ofMillis(elapsedMillis),

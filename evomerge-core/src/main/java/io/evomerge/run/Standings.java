@@ -33,6 +33,7 @@ final class Standings {
   private int failuresInARow;
   private @Nullable String firstFailure;
   private long failed;
+  private long sinceBest;
 
   /** A point that the optimiser recommended, and the last trial before it did. */
   record Recommendation(Genome genome, long afterTrial) {}
@@ -45,6 +46,7 @@ final class Standings {
   /** Enters the next trial; returns whether it leads from now on. */
   boolean enter(TrialRecord trial) {
     trials.add(trial);
+    sinceBest++;
     if (trial.outcome() instanceof Outcome.Failed failure) {
       failed++;
       failures.merge(failure.reason(), 1, Integer::sum);
@@ -69,6 +71,7 @@ final class Standings {
     boolean leads =
         bestScore.isEmpty() || direction.isBetter(score.getAsDouble(), bestScore.getAsDouble());
     if (leads) {
+      sinceBest = 0;
       leaders.add(trial);
     }
     return leads;
@@ -155,6 +158,11 @@ final class Standings {
 
   OptionalDouble recentMean() {
     return recent.stream().mapToDouble(Double::doubleValue).average();
+  }
+
+  /** Returns the number of trials entered after the best one. */
+  long sinceBest() {
+    return sinceBest;
   }
 
   long failed() {

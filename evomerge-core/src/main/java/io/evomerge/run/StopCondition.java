@@ -7,7 +7,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * Decides when a search ends; asked after each trial, in the order of their numbers.
+ * Decides when a search ends; asked after each trial, in the order in which they are told.
  *
  * <p>Conditions on trials and scores are reproducible; {@link #elapsed} is not, by nature.
  */
@@ -123,8 +123,7 @@ public interface StopCondition {
   static StopCondition stagnation(long trials) {
     Preconditions.checkArgument(trials >= 1, "stagnation: got %s, wanted at least 1", trials);
     return progress ->
-        progress.bestTrial().isPresent()
-                && progress.evaluations() - 1 - progress.bestTrial().getAsLong() >= trials
+        progress.bestTrial().isPresent() && progress.sinceBest() >= trials
             ? Optional.of("no improvement in " + trials + " trials")
             : Optional.empty();
   }

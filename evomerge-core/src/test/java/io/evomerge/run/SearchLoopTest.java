@@ -47,11 +47,11 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** The loop, without models: recipes carry the genes, a fake evaluator scores them. */
 class SearchLoopTest {
 
-  private static final SearchSpace SPACE =
+  static final SearchSpace SPACE =
       SearchSpace.of(
           new Gene.Real("x", 0, 1, 0.5), new Gene.Real("y", 0, 1, 0.5), new Gene.Int("k", 0, 3, 0));
 
-  private static final RecipeDecoder DECODER =
+  static final RecipeDecoder DECODER =
       genome ->
           MergeRecipe.builder("linear")
               .source(new CheckpointRef("a", "a", "00".repeat(32)))
@@ -60,14 +60,14 @@ class SearchLoopTest {
               .parameter("k", genome.value(2))
               .build();
 
-  private static double sphere(MergeRecipe recipe) {
+  static double sphere(MergeRecipe recipe) {
     double x = recipe.parameters().get("x").numbers().get(0) - 0.3;
     double y = recipe.parameters().get("y").numbers().get(0) - 0.8;
     return -(x * x + y * y) - recipe.parameters().get("k").numbers().get(0);
   }
 
   /** Scores on a pool of threads that finish out of order. */
-  private static final class Fake implements TrialEvaluator {
+  static final class Fake implements TrialEvaluator {
     final int capacity;
     final Function<TrialTask, Outcome> scorer;
     final ExecutorService pool;
@@ -112,7 +112,7 @@ class SearchLoopTest {
     }
   }
 
-  private static Fake scoring(int capacity) {
+  static Fake scoring(int capacity) {
     return new Fake(capacity, task -> Outcome.Scored.of(sphere(task.recipe())));
   }
 
@@ -124,7 +124,7 @@ class SearchLoopTest {
         validated ? Optional.of(candidate -> 0) : Optional.empty());
   }
 
-  private static SearchPlan plan(
+  static SearchPlan plan(
       OptimizerFactory optimizer,
       StopCondition stop,
       Optional<Path> journal,
@@ -145,7 +145,7 @@ class SearchLoopTest {
         List.of(listeners));
   }
 
-  private static EvolutionResult run(SearchPlan plan, TrialEvaluator evaluator) {
+  static EvolutionResult run(SearchPlan plan, TrialEvaluator evaluator) {
     return EvolutionRun.start(plan, evaluator).awaitOrCancel();
   }
 

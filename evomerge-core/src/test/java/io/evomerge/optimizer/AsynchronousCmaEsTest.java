@@ -1,0 +1,204 @@
+package io.evomerge.optimizer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import io.evomerge.fitness.Direction;
+import io.evomerge.fitness.Outcome;
+import io.evomerge.genome.Gene;
+import io.evomerge.genome.SearchSpace;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalDouble;
+import java.util.Random;
+import java.util.function.ToDoubleFunction;
+import org.junit.jupiter.api.Test;
+
+/** CMA-ES that waits for no generation, with workers that finish in any order. */
+class AsynchronousCmaEsTest extends OptimizerContract {
+
+  private static final int WORKERS = 8;
+
+  @Override
+  protected OptimizerFactory factory() {
+    return Optimizers.cmaEs().asynchronous();
+  }
+
+  @Override
+  protected boolean waits() {
+    return false;
+  }
+
+  @Override
+  protected boolean orderMatters() {
+    return true;
+  }
+
+  @Override
+  protected OptionalDouble promisedCost() {
+    return OptionalDouble.of(1e-10);
+  }
+
+  private static SearchSpace box(int n) {
+    List<Gene> genes = new ArrayList<>();
+    for (int i = 0; i < n; i++) {
+      genes.add(new Gene.Real("x" + i, -5, 5, 0));
+    }
+    return SearchSpace.of(genes);
+  }
+
+  private static double sphere(double[] x) {
+    return Arrays.stream(x).map(v -> (v - 1.5) * (v - 1.5)).sum();
+  }
+
+  private static double ellipsoid(double[] x) {
+    double sum = 0;
+    for (int i = 0; i < x.length; i++) {
+      sum += Math.pow(1e6, i / (x.length - 1.0)) * (x[i] - 1.5) * (x[i] - 1.5);
+    }
+    return sum;
+  }
+
+  /** Where a search with so many open trials stands. */
+  private static final class Search {
+    final ToDoubleFunction<double[]> cost;
+    final Random pace;
+    final List<Proposal> open = new ArrayList<>();
+    Optimizer optimizer;
+    int trials;
+    double best = Double.POSITIVE_INFINITY;
+
+    Search(OptimizerFactory factory, int n, ToDoubleFunction<double[]> cost, long seed) {
+      optimizer = factory.create(box(n), List.of(Direction.MINIMIZE), seed);
+      this.cost = cost;
+      pace = new Random(seed);
+    }
+
+    /** A worker finishes, in any order, and gets the next point; returns whether it goes on. */
+    boolean step() {
+      while (open.size() < WORKERS && !optimizer.isDone()) {
+        List<Proposal> next = optimizer.ask(1);
+        if (next.isEmpty()) {
+          break;
+        }
+        open.addAll(next);
+      }
+      if (open.isEmpty()) {
+        return false;
+      }
+      Proposal first = open.remove(pace.nextInt(open.size()));
+      double value = cost.applyAsDouble(first.genome().values());
+      best = Math.min(best, value);
+      trials++;
+      optimizer.tell(List.of(new Evaluation(first.id(), Outcome.Scored.of(value))));
+      return true;
+    }
+  }
+
+  private static int trialsTo(OptimizerFactory factory, int n, ToDoubleFunction<double[]> cost) {
+    int[] trials = new int[5];
+    for (int s = 0; s < trials.length; s++) {
+      Search search = new Search(factory, n, cost, 1 + s);
+      while (search.best > 1e-8 && search.trials < 50_000 && search.step()) {}
+      trials[s] = search.best <= 1e-8 ? search.trials : Integer.MAX_VALUE;
+    }
+    Arrays.sort(trials);
+    return trials[trials.length / 2];
+  }
+
+  @Test
+  void aPointIsThereWheneverAWorkerIsFree() {
+    Search search = new Search(factory(), 6, AsynchronousCmaEsTest::ellipsoid, 1);
+    while (search.step() && !search.optimizer.isDone()) {
+      assertThat(search.open).hasSizeGreaterThanOrEqualTo(WORKERS - 1);
+    }
+    assertThat(search.optimizer.isDone()).isTrue();
+    assertThat(search.best).isLessThan(1e-10);
+    assertThat(search.optimizer.ask(3)).isEmpty();
+  }
+
+  @Test
+  void aSearchTakesAtMostAFifthMoreTrialsThanWithGenerations() {
+    CmaEs cmaEs = Optimizers.cmaEs();
+    List<ToDoubleFunction<double[]>> functions =
+        List.of(AsynchronousCmaEsTest::sphere, AsynchronousCmaEsTest::ellipsoid);
+    for (ToDoubleFunction<double[]> function : functions) {
+      int waiting = trialsTo(cmaEs, 10, function);
+      assertThat(trialsTo(cmaEs.asynchronous(), 10, function)).isLessThan((int) (1.2 * waiting));
+    }
+  }
+
+  @Test
+  void theSameOrderGivesTheSameSearchAcrossRestartsAndSnapshots() {
+    CmaEs factory =
+        Optimizers.cmaEs()
+            .asynchronous()
+            .restarts(CmaEs.Restarts.BIPOP)
+            .maxRestarts(3)
+            .tolFun(1e-3)
+            .tolX(1e-3);
+    Search straight = new Search(factory, 3, AsynchronousCmaEsTest::sphere, 9);
+    Search resumed = new Search(factory, 3, AsynchronousCmaEsTest::sphere, 9);
+    while (straight.step()) {
+      assertThat(resumed.step()).isTrue();
+      assertThat(resumed.open).isEqualTo(straight.open);
+      String snapshot = resumed.optimizer.snapshot();
+      resumed.optimizer = factory.restore(box(3), List.of(Direction.MINIMIZE), snapshot);
+    }
+    assertThat(resumed.step()).isFalse();
+    assertThat(resumed.optimizer.snapshot()).isEqualTo(straight.optimizer.snapshot());
+    assertThat(straight.trials).isGreaterThan(400);
+  }
+
+  @Test
+  void anotherOrderGivesAnotherSearch() {
+    Search search = new Search(factory(), 4, AsynchronousCmaEsTest::sphere, 3);
+    Search other = new Search(factory(), 4, AsynchronousCmaEsTest::sphere, 3);
+    other.pace.nextInt();
+    for (int i = 0; i < 60; i++) {
+      search.step();
+      other.step();
+    }
+    assertThat(search.optimizer.snapshot()).isNotEqualTo(other.optimizer.snapshot());
+  }
+
+  @Test
+  void mixedGenesAreSolved() {
+    List<Gene> genes = new ArrayList<>();
+    for (int i = 0; i < 5; i++) {
+      genes.add(new Gene.Real("r" + i, -5, 5, 0));
+      genes.add(new Gene.Int("i" + i, -10, 10, 0));
+    }
+    int found = 0;
+    for (long seed = 1; seed <= 10; seed++) {
+      Search search = new Search(factory(), 1, AsynchronousCmaEsTest::mixed, seed);
+      search.optimizer = factory().create(SearchSpace.of(genes), List.of(Direction.MINIMIZE), seed);
+      while (search.best > 1e-8 && search.trials < 20_000 && search.step()) {}
+      found += search.best <= 1e-8 ? 1 : 0;
+    }
+    assertThat(found).isGreaterThanOrEqualTo(8);
+  }
+
+  private static double mixed(double[] x) {
+    double sum = 0;
+    for (int i = 0; i < x.length; i++) {
+      double d = x[i] - (i % 2 == 0 ? 1.5 : 7 - i);
+      sum += (i % 2 == 0 ? 1e4 : 1) * d * d;
+    }
+    return sum;
+  }
+
+  @Test
+  void theFormIsASettingAndASnapshotOfTheOtherFormIsRefused() {
+    CmaEs waiting = Optimizers.cmaEs();
+    assertThat(waiting.isAsynchronous()).isFalse();
+    assertThat(waiting.asynchronous().isAsynchronous()).isTrue();
+    assertThat(waiting.settings()).containsEntry("asynchronous", "false");
+    assertThat(factory().settings()).containsEntry("asynchronous", "true");
+    String snapshot = waiting.create(space(), directions(), 1).snapshot();
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> factory().restore(space(), directions(), snapshot))
+        .withMessageContaining("settings");
+  }
+}
