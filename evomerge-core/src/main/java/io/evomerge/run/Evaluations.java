@@ -1,7 +1,9 @@
 package io.evomerge.run;
 
 import io.evomerge.fitness.Fitness;
+import io.evomerge.fitness.ItemSubset;
 import io.evomerge.fitness.Outcome;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -28,7 +30,7 @@ final class Evaluations {
   }
 
   /** An evaluator of the host may return anything. */
-  static Outcome checked(Outcome outcome, int wanted) {
+  static Outcome checked(Outcome outcome, int wanted, ItemSubset items) {
     if (outcome instanceof Outcome.Scored scores) {
       if (scores.fitness().size() != wanted) {
         return new Outcome.Failed(
@@ -38,6 +40,10 @@ final class Evaluations {
         if (!Double.isFinite(fitness.score())) {
           return new Outcome.Failed(
               "evaluator returned " + fitness.score() + ", wanted a finite number");
+        }
+        Optional<String> problem = ItemScores.problem(fitness, items);
+        if (problem.isPresent()) {
+          return new Outcome.Failed("evaluator: " + problem.get());
         }
       }
     }

@@ -1,5 +1,6 @@
 package io.evomerge.run;
 
+import io.evomerge.allocation.EstimatingOptimizer;
 import io.evomerge.exception.EvoMergeException;
 import io.evomerge.exception.SearchFailedException;
 import io.evomerge.fitness.Fitness;
@@ -87,6 +88,7 @@ final class SearchLoop {
 
   private final Standings standings;
   private long cached;
+  private long itemEvaluations;
   private long replayed;
   private int running;
   private long nextToTell;
@@ -97,7 +99,13 @@ final class SearchLoop {
   private @Nullable RunJournal journal;
 
   /** A trial without an outcome; a genome that describes no model has no recipe. */
-  private record Open(Proposal proposal, String digest, @Nullable MergeRecipe recipe) {}
+  private record Open(Proposal proposal, String digest, @Nullable MergeRecipe recipe) {
+
+    /** What is evaluated once: a recipe on some items. */
+    String key() {
+      return proposal.items().isAll() ? digest : digest + ' ' + proposal.items();
+    }
+  }
 
   private record Done(Outcome outcome, boolean cached, long elapsedMillis) {}
 
@@ -202,7 +210,7 @@ final class SearchLoop {
     while (running > held.size()) {
       take(finished.take());
     }
-    EvolutionResult result = conclude(reason, detail);
+    EvolutionResult result = conclude(optimizer, reason, detail);
     tellListeners(listener -> listener.onEnd(result));
     return result;
   }
@@ -241,37 +249,41 @@ final class SearchLoop {
       return;
     }
     String digest = recipe.digest();
-    open.put(proposal.id(), new Open(proposal, digest, recipe));
+    Open trial = new Open(proposal, digest, recipe);
+    String key = trial.key();
+    open.put(proposal.id(), trial);
     RunJournal.Trial known = plan.asynchronous() ? null : taken(proposal.id());
     if (known != null) {
       replayed++;
-      boolean seen = scored.containsKey(digest);
-      remember(digest, known.outcome());
+      boolean seen = scored.containsKey(key);
+      remember(key, known.outcome());
       leads(known.outcome());
       done.put(proposal.id(), new Done(known.outcome(), seen, known.elapsedMillis()));
       return;
     }
-    Outcome same = scored.get(digest);
+    Outcome same = scored.get(key);
     if (same != null) {
       complete(proposal.id(), same, true);
       return;
     }
-    List<Long> others = waiting.get(digest);
+    List<Long> others = waiting.get(key);
     if (others != null) {
       others.add(proposal.id());
       return;
     }
-    waiting.put(digest, new ArrayList<>());
+    waiting.put(key, new ArrayList<>());
     running++;
     if (replaying()) {
       held.add(proposal.id());
     } else {
-      start(proposal.id(), recipe);
+      start(proposal.id());
     }
   }
 
-  private void start(long id, MergeRecipe recipe) {
-    Evaluations.submit(evaluator, new TrialTask(recipe, TrialTask.Data.SEARCH))
+  private void start(long id) {
+    Open trial = open.get(id);
+    TrialTask task = new TrialTask(trial.recipe(), TrialTask.Data.SEARCH, trial.proposal().items());
+    Evaluations.submit(evaluator, task)
         .whenComplete(
             (outcome, error) ->
                 finished.add(new Finished(id, Evaluations.outcome(outcome, error))));
@@ -280,9 +292,7 @@ final class SearchLoop {
   /** What the journal has of a trial, once. */
   private RunJournal.@Nullable Trial taken(long id) {
     Open trial = open.get(id);
-    return journal == null
-        ? null
-        : journal.takeTrial(id, trial.proposal().genome(), trial.digest());
+    return journal == null ? null : journal.takeTrial(trial.proposal(), trial.digest());
   }
 
   /** Whether the next outcome of an asynchronous search comes from the journal. */
@@ -295,7 +305,7 @@ final class SearchLoop {
       replayOne();
       return;
     }
-    held.forEach(id -> start(id, open.get(id).recipe()));
+    held.forEach(this::start);
     held.clear();
     take(finished.take());
   }
@@ -312,16 +322,19 @@ final class SearchLoop {
     if (one.id() < 0) {
       return;
     }
-    settle(one.id(), Evaluations.checked(one.outcome(), plan.objectives().size()));
+    settle(
+        one.id(),
+        Evaluations.checked(
+            one.outcome(), plan.objectives().size(), open.get(one.id()).proposal().items()));
   }
 
   /** A trial has its outcome, and those that waited for it have it, too. */
   private void settle(long id, Outcome outcome) {
     running--;
-    String digest = open.get(id).digest();
-    remember(digest, outcome);
+    String key = open.get(id).key();
+    remember(key, outcome);
     complete(id, outcome, false);
-    for (long duplicate : waiting.remove(digest)) {
+    for (long duplicate : waiting.remove(key)) {
       complete(duplicate, outcome, true);
     }
   }
@@ -348,8 +361,7 @@ final class SearchLoop {
     if (journal != null) {
       Open trial = open.get(id);
       journal.addTrial(
-          id,
-          trial.proposal().genome(),
+          trial.proposal(),
           trial.digest(),
           outcome,
           leads(outcome) ? Optional.ofNullable(trial.recipe()) : Optional.empty(),
@@ -359,7 +371,7 @@ final class SearchLoop {
 
   /** Whether an outcome is the best that the journal has, in the order in which it gets them. */
   private boolean leads(Outcome outcome) {
-    if (!(outcome instanceof Outcome.Scored scored)) {
+    if (!(outcome instanceof Outcome.Scored scored) || !scored.fitness().get(0).exact()) {
       return false;
     }
     double score = scored.fitness().get(0).score();
@@ -397,6 +409,8 @@ final class SearchLoop {
           new TrialRecord(id, trial.proposal().genome(), withoutItems(one.outcome()));
       if (one.cached()) {
         cached++;
+      } else {
+        itemEvaluations += ItemScores.cost(one.outcome());
       }
       boolean improved = standings.enter(record);
       optimizer.recommendation().ifPresent(mean -> standings.recommend(mean, record.id()));
@@ -421,33 +435,31 @@ final class SearchLoop {
     if (!(outcome instanceof Outcome.Scored scores)) {
       return outcome;
     }
-    return new Outcome.Scored(
-        scores.fitness().stream()
-            .map(fitness -> new Fitness(fitness.score(), new double[0], fitness.details()))
-            .toList());
+    return new Outcome.Scored(scores.fitness().stream().map(Fitness::withoutItems).toList());
   }
 
-  private EvolutionResult conclude(StopReason ended, String detail) throws InterruptedException {
+  private EvolutionResult conclude(Optimizer optimizer, StopReason ended, String detail)
+      throws InterruptedException {
     StopReason reason = ended;
-    if (standings.best().isEmpty()) {
-      throw nothingScored(reason);
-    }
-    SelectedModel bestOnSearch = Final.trialModel(plan, standings.best().get());
+    Final last =
+        new Final(
+            plan, evaluator, journal, () -> cancelled, this::elapsedMillis, this::tellListeners);
+    List<SelectedModel> confirmed =
+        optimizer instanceof EstimatingOptimizer estimates && reason != StopReason.CANCELLED
+            ? last.confirm(estimates)
+            : List.of();
+    SelectedModel bestOnSearch =
+        last.best(standings, confirmed, optimizer).orElseThrow(() -> nothingScored(ended));
     SelectedModel chosen = bestOnSearch;
     List<SelectedModel> finalists = List.of();
-    String chosenBy = "the search data";
+    String chosenBy =
+        bestOnSearch.fitness().get(0).exact()
+            ? "the search data"
+            : "an estimate on some of the search data, because the search was cancelled";
     if (plan.validated() && reason == StopReason.CANCELLED) {
       chosenBy = "the search data, because the search was cancelled before validation";
     } else if (plan.validated()) {
-      finalists =
-          new Final(
-                  plan,
-                  evaluator,
-                  journal,
-                  () -> cancelled,
-                  this::elapsedMillis,
-                  this::tellListeners)
-              .hold(standings);
+      finalists = last.hold(standings, confirmed);
       if (cancelled) {
         finalists = List.of();
         chosenBy = "the search data, because the search was cancelled during validation";
@@ -504,6 +516,7 @@ final class SearchLoop {
     long fresh = told - replayed;
     return new Progress(
         told,
+        itemEvaluations,
         standings.failed(),
         cached,
         standings.bestScore(),

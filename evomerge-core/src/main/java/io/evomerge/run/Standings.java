@@ -64,6 +64,9 @@ final class Standings {
     if (recent.size() > RECENT) {
       recent.removeFirst();
     }
+    if (!exact(trial)) {
+      return false;
+    }
     OptionalDouble bestScore = bestScore();
     boolean leads =
         bestScore.isEmpty() || direction.isBetter(score.getAsDouble(), bestScore.getAsDouble());
@@ -88,6 +91,12 @@ final class Standings {
         : OptionalDouble.empty();
   }
 
+  /** Scores on some of the items are not comparable with those on others: they lead nothing. */
+  private static boolean exact(TrialRecord trial) {
+    return trial.outcome() instanceof Outcome.Scored scores
+        && scores.fitness().stream().allMatch(Fitness::exact);
+  }
+
   Optional<TrialRecord> best() {
     return leaders.isEmpty() ? Optional.empty() : Optional.of(leaders.get(leaders.size() - 1));
   }
@@ -110,7 +119,7 @@ final class Standings {
     return recommendations.stream().filter(one -> one.afterTrial() >= 0).toList();
   }
 
-  /** Returns the scored trials, the best first; among equals the earlier one. */
+  /** Returns the trials scored on all items, the best first; among equals the earlier one. */
   List<TrialRecord> ranked() {
     Comparator<TrialRecord> order =
         Comparator.comparingDouble((TrialRecord trial) -> score(trial).getAsDouble());
@@ -118,7 +127,7 @@ final class Standings {
       order = order.reversed();
     }
     return trials.stream()
-        .filter(trial -> score(trial).isPresent())
+        .filter(Standings::exact)
         .sorted(order.thenComparingLong(TrialRecord::id))
         .toList();
   }
