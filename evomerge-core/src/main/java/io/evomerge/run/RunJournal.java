@@ -340,7 +340,7 @@ final class RunJournal implements AutoCloseable {
     if (!trial.genome().equals(proposal.genome())
         || !trial.digest().equals(digest)
         || !trial.items().equals(proposal.items())) {
-      throw differs(id, "was another point when it was written");
+      throw differs(proposal.id(), "was another point when it was written");
     }
     return trial;
   }

@@ -282,9 +282,8 @@ final class SearchLoop {
 
   private void start(long id) {
     Open trial = open.get(id);
-    Evaluations.submit(
-            evaluator,
-            new TrialTask(trial.recipe(), TrialTask.Data.SEARCH, trial.proposal().items()))
+    TrialTask task = new TrialTask(trial.recipe(), TrialTask.Data.SEARCH, trial.proposal().items());
+    Evaluations.submit(evaluator, task)
         .whenComplete(
             (outcome, error) ->
                 finished.add(new Finished(id, Evaluations.outcome(outcome, error))));
@@ -332,10 +331,10 @@ final class SearchLoop {
   /** A trial has its outcome, and those that waited for it have it, too. */
   private void settle(long id, Outcome outcome) {
     running--;
-    Open trial = open.get(id);
-    remember(trial.key(), outcome);
+    String key = open.get(id).key();
+    remember(key, outcome);
     complete(id, outcome, false);
-    for (long duplicate : waiting.remove(trial.key())) {
+    for (long duplicate : waiting.remove(key)) {
       complete(duplicate, outcome, true);
     }
   }

@@ -119,13 +119,13 @@ class AsynchronousCmaEsTest extends OptimizerContract {
   }
 
   @Test
-  void aSearchTakesAtMostAFifthMoreTrialsThanWithGenerations() {
+  void aSearchTakesFewMoreTrialsThanWithGenerations() {
     CmaEs cmaEs = Optimizers.cmaEs();
     List<ToDoubleFunction<double[]>> functions =
         List.of(AsynchronousCmaEsTest::sphere, AsynchronousCmaEsTest::ellipsoid);
     for (ToDoubleFunction<double[]> function : functions) {
       int waiting = trialsTo(cmaEs, 10, function);
-      assertThat(trialsTo(cmaEs.asynchronous(), 10, function)).isLessThan((int) (1.2 * waiting));
+      assertThat(trialsTo(cmaEs.asynchronous(), 10, function)).isLessThan((int) (1.25 * waiting));
     }
   }
 
