@@ -75,6 +75,25 @@ public final class CmaEs implements OptimizerFactory {
     BIPOP
   }
 
+  /** Which covariances the distribution can take. */
+  public enum Covariance {
+    /** Any: n (n + 1)/2 numbers, O(n<sup>2</sup>) per point. Solves what the others do not. */
+    FULL,
+    /**
+     * A variance per gene and no correlations: O(n) per point, and a few n evaluations to learn it
+     * in place of n<sup>2</sup> (sep-CMA-ES, Ros, Hansen 2008, doi 10.1007/978-3-540-87700-4_30,
+     * with negative weights and faster rates).
+     */
+    SEPARABLE,
+    /**
+     * A variance per gene and 4 + floor(3 ln n) directions: O(n ln n) per point (LM-MA-ES,
+     * Loshchilov, Glasmachers, Beyer 2019, arXiv 1705.06693, with a diagonal that is adapted as in
+     * Akimoto, Hansen 2020, arXiv 1905.05885). From about 50 genes on, for correlated genes and
+     * budgets that the full form cannot learn in.
+     */
+    LIMITED_MEMORY
+  }
+
   static final CmaEs DEFAULT = new CmaEs(new Values());
 
   /** The settings; changed only in a copy that nothing else knows yet. */
@@ -82,6 +101,7 @@ public final class CmaEs implements OptimizerFactory {
     private int populationSize;
     private double sigma = 1;
     private boolean active = true;
+    private Covariance covariance = Covariance.FULL;
     private Restarts restarts = Restarts.NONE;
     private int maxRestarts = 9;
     private double tolX = 1e-12;
@@ -143,6 +163,16 @@ public final class CmaEs implements OptimizerFactory {
    */
   public CmaEs active(boolean active) {
     return with(v -> v.active = active);
+  }
+
+  /**
+   * Sets which covariances the distribution can take.
+   *
+   * @param covariance default {@link Covariance#FULL}; the others pay where evaluations are fewer
+   *     than some hundred times n, or n is above a thousand
+   */
+  public CmaEs covariance(Covariance covariance) {
+    return with(v -> v.covariance = covariance);
   }
 
   /**
@@ -225,6 +255,11 @@ public final class CmaEs implements OptimizerFactory {
     return values.active;
   }
 
+  /** Returns which covariances the distribution can take. */
+  public Covariance covariance() {
+    return values.covariance;
+  }
+
   /** Returns what happens when a run has converged. */
   public Restarts restarts() {
     return values.restarts;
@@ -262,6 +297,7 @@ public final class CmaEs implements OptimizerFactory {
         "populationSize", values.populationSize == 0 ? "default" : "" + values.populationSize);
     settings.put("sigma", Double.toString(values.sigma));
     settings.put("active", Boolean.toString(values.active));
+    settings.put("covariance", values.covariance.name());
     settings.put("restarts", values.restarts.name());
     settings.put("maxRestarts", Integer.toString(values.maxRestarts));
     settings.put("tolX", Double.toString(values.tolX));

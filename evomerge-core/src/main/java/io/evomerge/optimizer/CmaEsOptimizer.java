@@ -66,7 +66,8 @@ final class CmaEsOptimizer implements Optimizer {
     loaded.best = new History(from.numbers("best"));
     loaded.median = new History(from.numbers("median"));
     loaded.distribution =
-        CovarianceAdaptation.load(from.child("distribution"), loaded.coordinates.dimension());
+        SearchDistributions.load(
+            config, from.child("distribution"), loaded.coordinates.dimension());
     Snapshot.Reader generation = from.child("generation");
     long firstId = generation.integer64("firstId");
     loaded.open = loaded.done ? new OpenGeneration(firstId, List.of()) : loaded.sample(firstId);
@@ -75,7 +76,7 @@ final class CmaEsOptimizer implements Optimizer {
   }
 
   private SearchDistribution distribution(double[] mean, int lambda) {
-    return new CovarianceAdaptation(mean.length, lambda, config.active(), mean, startSigma);
+    return SearchDistributions.create(config, mean, lambda, startSigma);
   }
 
   private int populationSize() {
