@@ -102,6 +102,7 @@ public final class CmaEs implements OptimizerFactory {
     private double sigma = 1;
     private boolean active = true;
     private Covariance covariance = Covariance.FULL;
+    private boolean learningRateAdaptation;
     private Restarts restarts = Restarts.NONE;
     private int maxRestarts = 9;
     private double tolX = 1e-12;
@@ -173,6 +174,19 @@ public final class CmaEs implements OptimizerFactory {
    */
   public CmaEs covariance(Covariance covariance) {
     return with(v -> v.covariance = covariance);
+  }
+
+  /**
+   * Sets whether learning rates fall where updates of the distribution go to and fro, as they do
+   * under noise and among many local optima (LRA-CMA-ES, Nomura, Akimoto, Ono 2023, arXiv
+   * 2304.03473): slower where the score is exact and the landscape smooth, but it goes on where the
+   * plain strategy stops at the level of the noise. For {@link Covariance#FULL}; a generation costs
+   * O(n<sup>3</sup>) beside its points.
+   *
+   * @param adapted default false
+   */
+  public CmaEs learningRateAdaptation(boolean adapted) {
+    return with(v -> v.learningRateAdaptation = adapted);
   }
 
   /**
@@ -260,6 +274,11 @@ public final class CmaEs implements OptimizerFactory {
     return values.covariance;
   }
 
+  /** Returns whether learning rates are adapted to noise. */
+  public boolean learningRateAdaptation() {
+    return values.learningRateAdaptation;
+  }
+
   /** Returns what happens when a run has converged. */
   public Restarts restarts() {
     return values.restarts;
@@ -298,6 +317,7 @@ public final class CmaEs implements OptimizerFactory {
     settings.put("sigma", Double.toString(values.sigma));
     settings.put("active", Boolean.toString(values.active));
     settings.put("covariance", values.covariance.name());
+    settings.put("learningRateAdaptation", Boolean.toString(values.learningRateAdaptation));
     settings.put("restarts", values.restarts.name());
     settings.put("maxRestarts", Integer.toString(values.maxRestarts));
     settings.put("tolX", Double.toString(values.tolX));
@@ -308,12 +328,22 @@ public final class CmaEs implements OptimizerFactory {
 
   @Override
   public Optimizer create(SearchSpace space, List<Direction> directions, long seed) {
+    requireMatching();
     return new CmaEsOptimizer(this, space, directions, seed);
   }
 
   @Override
   public Optimizer restore(SearchSpace space, List<Direction> directions, String snapshot) {
     return CmaEsOptimizer.restore(this, space, directions, snapshot);
+  }
+
+  private void requireMatching() {
+    if (values.learningRateAdaptation && values.covariance != Covariance.FULL) {
+      throw new IllegalArgumentException(
+          "learningRateAdaptation is for the covariance FULL, got "
+              + values.covariance
+              + "; choose one of them");
+    }
   }
 
   @Override

@@ -208,7 +208,9 @@ final class CmaEsOptimizer implements Optimizer {
   }
 
   private boolean stagnates(int n, int lambda) {
-    int least = 120 + (int) Math.ceil(30.0 * n / lambda);
+    // Low learning rates take as much longer.
+    int patience = config.learningRateAdaptation() ? 10 : 1;
+    int least = patience * (120 + (int) Math.ceil(30.0 * n / lambda));
     int window = (int) Math.min(Math.max(distribution.generation() / 5, least), HISTORY);
     return best.size() >= window && best.stagnates(window) && median.stagnates(window);
   }

@@ -12,7 +12,10 @@ final class SearchDistributions {
    */
   static SearchDistribution create(CmaEs config, double[] mean, int lambda, double sigma) {
     return switch (config.covariance()) {
-      case FULL -> new CovarianceAdaptation(mean.length, lambda, config.active(), mean, sigma);
+      case FULL ->
+          config.learningRateAdaptation()
+              ? new LearningRateAdaptation(lambda, config.active(), mean, sigma)
+              : new CovarianceAdaptation(mean.length, lambda, config.active(), mean, sigma);
       case SEPARABLE -> new SeparableAdaptation(lambda, config.active(), mean, sigma);
       case LIMITED_MEMORY -> new LimitedMemoryAdaptation(lambda, config.active(), mean, sigma);
     };
@@ -20,7 +23,7 @@ final class SearchDistributions {
 
   /** Brings one back from what {@link SearchDistribution#save} wrote. */
   static SearchDistribution load(CmaEs config, Snapshot.Reader from, int n) {
-    if (config.covariance() == CmaEs.Covariance.FULL) {
+    if (config.covariance() == CmaEs.Covariance.FULL && !config.learningRateAdaptation()) {
       return CovarianceAdaptation.load(from, n);
     }
     AdaptiveGaussian loaded =
