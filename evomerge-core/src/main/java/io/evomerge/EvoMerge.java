@@ -46,6 +46,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -400,6 +401,7 @@ public final class EvoMerge implements AutoCloseable {
     private StopCondition stopWhen = StopCondition.evaluations(1_000);
     private int parallelism = 1;
     private @Nullable Path journal;
+    private @Nullable Path earlierJournal;
     private @Nullable Selection selection;
     private int failureLimit = 16;
     private @Nullable DType dtype;
@@ -424,6 +426,7 @@ public final class EvoMerge implements AutoCloseable {
       seed = other.seed;
       parallelism = other.parallelism;
       journal = other.journal;
+      earlierJournal = other.earlierJournal;
       selection = other.selection;
       failureLimit = other.failureLimit;
       dtype = other.dtype;
@@ -696,6 +699,21 @@ public final class EvoMerge implements AutoCloseable {
     }
 
     /**
+     * Begins where the trials of an earlier search were good ({@link
+     * io.evomerge.optimizer.CmaEs#warmStart}). That search must have had the same search space and
+     * the same sources by name; its fitness, data, seed and the contents of its sources may have
+     * been others. The journal is read once, when the search is built; the digest of its trials is
+     * part of the settings.
+     *
+     * @param folder of the earlier run's journal; {@link #build} reports one that cannot be read or
+     *     is of other genes
+     */
+    public Builder warmStart(Path folder) {
+      earlierJournal = folder;
+      return this;
+    }
+
+    /**
      * Which models compete on the validation data.
      *
      * @param value default {@link Selection#standard()}, for a search of paths alone with the start
@@ -872,6 +890,17 @@ public final class EvoMerge implements AutoCloseable {
       }
       if (space == null) {
         problems.add("no search space: choose one, e.g. searchSpace(ParameterSpace.perLayer())");
+      }
+      if (earlierJournal != null && space != null) {
+        List<String> names =
+            sources.stream().map(OpenModels.Model::shortName).filter(Objects::nonNull).toList();
+        optimizer =
+            EarlierSearch.warm(
+                optimizer,
+                earlierJournal,
+                space.settings(),
+                names.size() == sources.size() ? names : List.of(),
+                problems);
       }
       if (objectives.isEmpty()) {
         problems.add("no objective: add one with maximize(name, fitness)");

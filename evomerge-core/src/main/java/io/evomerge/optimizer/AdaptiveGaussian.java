@@ -115,6 +115,9 @@ abstract class AdaptiveGaussian implements SearchDistribution {
   abstract double adapt(
       double[] rankWeights, double decay, double[] whitened, double[] shift, double growth);
 
+  /** Takes the shape of earlier trials, before the first generation. */
+  abstract void shape(WarmStart start);
+
   /** Writes what the form has beyond this class. */
   abstract void saveForm(ObjectNode to);
 

@@ -1,6 +1,9 @@
 package io.evomerge.optimizer;
 
+import com.google.common.hash.Hasher;
+import com.google.common.hash.Hashing;
 import io.evomerge.fitness.Direction;
+import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.SearchSpace;
 import java.util.List;
 import java.util.Map;
@@ -103,6 +106,8 @@ public final class CmaEs implements OptimizerFactory {
     private boolean active = true;
     private Covariance covariance = Covariance.FULL;
     private boolean learningRateAdaptation;
+    private List<EarlierTrial> earlierTrials = List.of();
+    private String earlierDigest = "none";
     private Restarts restarts = Restarts.NONE;
     private int maxRestarts = 9;
     private double tolX = 1e-12;
@@ -187,6 +192,39 @@ public final class CmaEs implements OptimizerFactory {
    */
   public CmaEs learningRateAdaptation(boolean adapted) {
     return with(v -> v.learningRateAdaptation = adapted);
+  }
+
+  /**
+   * Begins where trials of an earlier search were good, with the spread of the best tenth of them
+   * in place of start and steps (WS-CMA-ES, Nomura et al. 2021, arXiv 2012.06932). That search must
+   * have had the same genes and direction; data, fitness and seed may have been others. Pays if
+   * good points lie near good points of that search, costs if they do not. Restarts begin anew.
+   *
+   * @param trials of the earlier search, at least one of them scored; none: start and steps of the
+   *     genes, the default. Those of other genes are refused by {@link #create}
+   */
+  public CmaEs warmStart(List<EarlierTrial> trials) {
+    List<EarlierTrial> copy = List.copyOf(trials);
+    String digest = copy.isEmpty() ? "none" : copy.size() + " trials, sha256:" + digest(copy);
+    return with(
+        v -> {
+          v.earlierTrials = copy;
+          v.earlierDigest = digest;
+        });
+  }
+
+  private static String digest(List<EarlierTrial> trials) {
+    Hasher hasher = Hashing.sha256().newHasher();
+    for (EarlierTrial trial : trials) {
+      for (double value : trial.genome().values()) {
+        hasher.putDouble(value);
+      }
+      if (trial.outcome() instanceof Outcome.Scored scored) {
+        scored.fitness().forEach(fitness -> hasher.putDouble(fitness.score()));
+      }
+      hasher.putChar(';');
+    }
+    return hasher.hash().toString();
   }
 
   /**
@@ -279,6 +317,11 @@ public final class CmaEs implements OptimizerFactory {
     return values.learningRateAdaptation;
   }
 
+  /** Returns the trials of an earlier search at which this one begins. */
+  public List<EarlierTrial> earlierTrials() {
+    return values.earlierTrials;
+  }
+
   /** Returns what happens when a run has converged. */
   public Restarts restarts() {
     return values.restarts;
@@ -318,6 +361,7 @@ public final class CmaEs implements OptimizerFactory {
     settings.put("active", Boolean.toString(values.active));
     settings.put("covariance", values.covariance.name());
     settings.put("learningRateAdaptation", Boolean.toString(values.learningRateAdaptation));
+    settings.put("warmStart", values.earlierDigest);
     settings.put("restarts", values.restarts.name());
     settings.put("maxRestarts", Integer.toString(values.maxRestarts));
     settings.put("tolX", Double.toString(values.tolX));

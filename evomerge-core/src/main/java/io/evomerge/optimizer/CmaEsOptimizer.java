@@ -48,7 +48,7 @@ final class CmaEsOptimizer implements Optimizer {
     this.seed = seed;
     coordinates = new GeneCoordinates(space);
     startSigma = config.sigma();
-    distribution = distribution(new double[coordinates.dimension()], populationSize());
+    distribution = first();
     open = sample(0);
   }
 
@@ -73,6 +73,14 @@ final class CmaEsOptimizer implements Optimizer {
     loaded.open = loaded.done ? new OpenGeneration(firstId, List.of()) : loaded.sample(firstId);
     loaded.open.load(generation);
     return loaded;
+  }
+
+  private SearchDistribution first() {
+    if (config.earlierTrials().isEmpty()) {
+      return distribution(new double[coordinates.dimension()], populationSize());
+    }
+    WarmStart start = new WarmStart(space, coordinates, direction, config.earlierTrials());
+    return SearchDistributions.create(config, start, populationSize());
   }
 
   private SearchDistribution distribution(double[] mean, int lambda) {

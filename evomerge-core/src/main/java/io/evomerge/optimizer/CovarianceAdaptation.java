@@ -376,6 +376,12 @@ final class CovarianceAdaptation implements SearchDistribution {
     return norm;
   }
 
+  /** Takes the shape of earlier trials, before the first generation. */
+  void shape(WarmStart start) {
+    System.arraycopy(start.covariance(), 0, covariance, 0, covariance.length);
+    factorise();
+  }
+
   @Override
   public ObjectNode save(ObjectNode to) {
     to.put("population", lambda)

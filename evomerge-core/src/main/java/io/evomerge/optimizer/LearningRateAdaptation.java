@@ -186,6 +186,12 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
   }
 
   @Override
+  void shape(WarmStart start) {
+    System.arraycopy(start.covariance(), 0, covariance, 0, covariance.length);
+    singular = !PackedLower.cholesky(covariance, n, factor);
+  }
+
+  @Override
   void saveForm(ObjectNode to) {
     to.put("longest", longest).put("singular", singular);
     Snapshot.putBinary(to, "covariance", covariance);

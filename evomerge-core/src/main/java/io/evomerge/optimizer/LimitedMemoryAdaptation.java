@@ -224,6 +224,12 @@ final class LimitedMemoryAdaptation extends AdaptiveGaussian {
   }
 
   @Override
+  void shape(WarmStart start) {
+    Arrays.setAll(deviations, i -> Math.sqrt(start.variance(i)));
+    variancesKnown = false;
+  }
+
+  @Override
   void saveForm(ObjectNode to) {
     Snapshot.putBinary(to, "deviations", deviations);
     Snapshot.putBinary(to, "diagonalPath", diagonalPath);

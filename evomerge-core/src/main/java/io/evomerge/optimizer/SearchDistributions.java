@@ -21,6 +21,17 @@ final class SearchDistributions {
     };
   }
 
+  /** Makes one that begins where earlier trials were good. */
+  static SearchDistribution create(CmaEs config, WarmStart start, int lambda) {
+    SearchDistribution made = create(config, start.mean(), lambda, config.sigma() * start.sigma());
+    if (made instanceof CovarianceAdaptation full) {
+      full.shape(start);
+    } else {
+      ((AdaptiveGaussian) made).shape(start);
+    }
+    return made;
+  }
+
   /** Brings one back from what {@link SearchDistribution#save} wrote. */
   static SearchDistribution load(CmaEs config, Snapshot.Reader from, int n) {
     if (config.covariance() == CmaEs.Covariance.FULL && !config.learningRateAdaptation()) {
