@@ -14,6 +14,9 @@ import org.apache.commons.math3.distribution.NormalDistribution;
  */
 final class WholeNumbers {
 
+  /** A larger widening becomes part of the covariance. */
+  static final double MOST_WIDENING = 4;
+
   private final double marginQuantile;
   private final double leastDeviation;
   private final double[] widening;

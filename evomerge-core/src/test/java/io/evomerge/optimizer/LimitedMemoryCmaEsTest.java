@@ -20,7 +20,7 @@ class LimitedMemoryCmaEsTest extends CmaEsFormContract {
   /** It is made for many genes; with few, tiny populations make its paths jump. */
   @Override
   int leastPopulation() {
-    return 7;
+    return 12;
   }
 
   @Test
