@@ -49,7 +49,7 @@ final class LimitedMemoryAdaptation extends AdaptiveGaussian {
     pathShare = new double[m];
     pathRate = new double[m];
     for (int j = 0; j < m; j++) {
-      pathShare[j] = Math.min(0.5, 1 / (n * StrictMath.pow(1.5, j)));
+      pathShare[j] = Math.min(0.1, 1 / (n * StrictMath.pow(1.5, j)));
       pathRate[j] = Math.min(0.5, lambda / (n * StrictMath.pow(4, j)));
     }
     deviations = new double[n];
