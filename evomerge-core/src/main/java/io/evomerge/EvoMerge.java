@@ -48,6 +48,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
@@ -410,6 +411,7 @@ public final class EvoMerge implements AutoCloseable {
     private StopCondition stopWhen = StopCondition.evaluations(1_000);
     private int parallelism = 1;
     private @Nullable Path journal;
+    private @Nullable Path earlierJournal;
     private @Nullable Selection selection;
     private boolean asynchronous;
     private int failureLimit = 16;
@@ -437,6 +439,7 @@ public final class EvoMerge implements AutoCloseable {
       parallelism = other.parallelism;
       asynchronous = other.asynchronous;
       journal = other.journal;
+      earlierJournal = other.earlierJournal;
       selection = other.selection;
       failureLimit = other.failureLimit;
       dtype = other.dtype;
@@ -737,6 +740,21 @@ public final class EvoMerge implements AutoCloseable {
     }
 
     /**
+     * Begins where the trials of an earlier search were good ({@link
+     * io.evomerge.optimizer.CmaEs#warmStart}). That search must have had the same search space and
+     * the same sources by name; its fitness, data, seed and the contents of its sources may have
+     * been others. The journal is read once, when the search is built; the digest of its trials is
+     * part of the settings.
+     *
+     * @param folder of the earlier run's journal; {@link #build} reports one that cannot be read or
+     *     is of other genes
+     */
+    public Builder warmStart(Path folder) {
+      earlierJournal = folder;
+      return this;
+    }
+
+    /**
      * Which models compete on the validation data.
      *
      * @param value default {@link Selection#standard()}, for a search of paths alone with the start
@@ -918,6 +936,17 @@ public final class EvoMerge implements AutoCloseable {
       }
       if (space == null) {
         problems.add("no search space: choose one, e.g. searchSpace(ParameterSpace.perLayer())");
+      }
+      if (earlierJournal != null && space != null) {
+        List<String> names =
+            sources.stream().map(OpenModels.Model::shortName).filter(Objects::nonNull).toList();
+        optimizer =
+            EarlierSearch.warm(
+                optimizer,
+                earlierJournal,
+                space.settings(),
+                names.size() == sources.size() ? names : List.of(),
+                problems);
       }
       if (objectives.isEmpty()) {
         problems.add("no objective: add one with maximize(name, fitness)");

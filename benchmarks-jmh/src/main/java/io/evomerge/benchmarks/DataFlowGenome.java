@@ -7,6 +7,7 @@ import io.evomerge.genome.DataFlowSearchSpace;
 import io.evomerge.genome.DataFlowSearchSpace.Step;
 import io.evomerge.genome.DataFlowSpace;
 import io.evomerge.genome.LayeredModel;
+import io.evomerge.optimizer.CmaEs;
 import io.evomerge.optimizer.Evaluation;
 import io.evomerge.optimizer.Optimizer;
 import io.evomerge.optimizer.Optimizers;
@@ -36,6 +37,7 @@ final class DataFlowGenome {
 
   private final int generations;
   private final int population;
+  private final CmaEs.Covariance covariance;
   private final DataFlowSearchSpace space;
   private final List<Step> hidden;
   private final double[][] scales;
@@ -43,6 +45,9 @@ final class DataFlowGenome {
   private DataFlowGenome(Map<String, String> options) {
     generations = Integer.parseInt(options.getOrDefault("generations", "100"));
     population = Integer.parseInt(options.getOrDefault("population", "128"));
+    covariance =
+        CmaEs.Covariance.valueOf(
+            options.getOrDefault("covariance", "full").toUpperCase(Locale.ROOT).replace('-', '_'));
     int layers = Integer.parseInt(options.getOrDefault("layers", "64"));
     int repeats = Integer.parseInt(options.getOrDefault("repeats", "3"));
     int depth = layers / 2;
@@ -78,7 +83,7 @@ final class DataFlowGenome {
    * Runs it.
    *
    * @param args {@code --generations N}, {@code --population N}, {@code --layers N} of both models
-   *     together, {@code --repeats N}
+   *     together, {@code --repeats N}, {@code --covariance} full, separable or limited-memory
    */
   public static void main(String[] args) throws IOException {
     Map<String, String> options = new HashMap<>();
@@ -88,7 +93,7 @@ final class DataFlowGenome {
     if (args.length % 2 != 0) {
       System.err.println(
           "usage: data-flow-genome [--generations 100] [--population 128] [--layers 64]"
-              + " [--repeats 3]");
+              + " [--repeats 3] [--covariance full]");
       return;
     }
     new DataFlowGenome(options).run();
@@ -97,11 +102,12 @@ final class DataFlowGenome {
   private void run() throws IOException {
     double start = cost(space.decode(space.start()));
     print(
-        "%d genes, population %d, %d generations; cost of the start %.4f",
-        space.dimension(), population, generations, start);
+        "%d genes, population %d, %d generations, %s covariance; cost of the start %.4f",
+        space.dimension(), population, generations, covariance, start);
     Optimizer optimizer =
         Optimizers.cmaEs()
             .populationSize(population)
+            .covariance(covariance)
             .create(space, List.of(Direction.MINIMIZE), SEED);
     double[] millis = new double[generations];
     double[] cpuMillis = new double[generations];

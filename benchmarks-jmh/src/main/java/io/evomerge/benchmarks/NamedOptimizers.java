@@ -14,6 +14,10 @@ final class NamedOptimizers {
 
   static {
     ALL.put("cma-es", Optimizers.cmaEs());
+    ALL.put("cma-es-separable", Optimizers.cmaEs().covariance(CmaEs.Covariance.SEPARABLE));
+    ALL.put(
+        "cma-es-limited-memory", Optimizers.cmaEs().covariance(CmaEs.Covariance.LIMITED_MEMORY));
+    ALL.put("cma-es-lra", Optimizers.cmaEs().learningRateAdaptation(true));
     ALL.put("cma-es-ipop", Optimizers.cmaEs().restarts(CmaEs.Restarts.IPOP));
     ALL.put("cma-es-bipop", Optimizers.cmaEs().restarts(CmaEs.Restarts.BIPOP));
     ALL.put("commons-math-cma-es", Optimizers.commonsMathCmaEs());

@@ -1,6 +1,9 @@
 package io.evomerge.optimizer;
 
+import com.google.common.hash.Hasher;
+import com.google.common.hash.Hashing;
 import io.evomerge.fitness.Direction;
+import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.SearchSpace;
 import java.util.List;
 import java.util.Map;
@@ -78,6 +81,25 @@ public final class CmaEs implements OptimizerFactory {
     BIPOP
   }
 
+  /** Which covariances the distribution can take. */
+  public enum Covariance {
+    /** Any: n (n + 1)/2 numbers, O(n<sup>2</sup>) per point. Solves what the others do not. */
+    FULL,
+    /**
+     * A variance per gene and no correlations: O(n) per point, and a few n evaluations to learn it
+     * in place of n<sup>2</sup> (sep-CMA-ES, Ros, Hansen 2008, doi 10.1007/978-3-540-87700-4_30,
+     * with negative weights and faster rates).
+     */
+    SEPARABLE,
+    /**
+     * A variance per gene and 4 + floor(3 ln n) directions: O(n ln n) per point (LM-MA-ES,
+     * Loshchilov, Glasmachers, Beyer 2019, arXiv 1705.06693, with a diagonal that is adapted as in
+     * Akimoto, Hansen 2020, arXiv 1905.05885). From about 50 genes on, for correlated genes and
+     * budgets that the full form cannot learn in.
+     */
+    LIMITED_MEMORY
+  }
+
   static final CmaEs DEFAULT = new CmaEs(new Values());
 
   /** The settings; changed only in a copy that nothing else knows yet. */
@@ -86,6 +108,10 @@ public final class CmaEs implements OptimizerFactory {
     private double sigma = 1;
     private boolean active = true;
     private boolean asynchronous;
+    private Covariance covariance = Covariance.FULL;
+    private boolean learningRateAdaptation;
+    private List<EarlierTrial> earlierTrials = List.of();
+    private String earlierDigest = "none";
     private boolean orthogonal = true;
     private Restarts restarts = Restarts.NONE;
     private int maxRestarts = 9;
@@ -178,6 +204,62 @@ public final class CmaEs implements OptimizerFactory {
   }
 
   /**
+   * Sets which covariances the distribution can take.
+   *
+   * @param covariance default {@link Covariance#FULL}; the others pay where evaluations are fewer
+   *     than some hundred times n, or n is above a thousand
+   */
+  public CmaEs covariance(Covariance covariance) {
+    return with(v -> v.covariance = covariance);
+  }
+
+  /**
+   * Sets whether learning rates fall where updates of the distribution go to and fro, as they do
+   * under noise and among many local optima (LRA-CMA-ES, Nomura, Akimoto, Ono 2023, arXiv
+   * 2304.03473): slower where the score is exact and the landscape smooth, but it goes on where the
+   * plain strategy stops at the level of the noise. For {@link Covariance#FULL}; a generation costs
+   * O(n<sup>3</sup>) beside its points.
+   *
+   * @param adapted default false
+   */
+  public CmaEs learningRateAdaptation(boolean adapted) {
+    return with(v -> v.learningRateAdaptation = adapted);
+  }
+
+  /**
+   * Begins where trials of an earlier search were good, with the spread of the best tenth of them
+   * in place of start and steps (WS-CMA-ES, Nomura et al. 2021, arXiv 2012.06932). That search must
+   * have had the same genes and direction; data, fitness and seed may have been others. Pays if
+   * good points lie near good points of that search, costs if they do not. Restarts begin anew.
+   *
+   * @param trials of the earlier search, at least one of them scored; none: start and steps of the
+   *     genes, the default. Those of other genes are refused by {@link #create}
+   */
+  public CmaEs warmStart(List<EarlierTrial> trials) {
+    List<EarlierTrial> copy = List.copyOf(trials);
+    String digest = copy.isEmpty() ? "none" : copy.size() + " trials, sha256:" + digest(copy);
+    return with(
+        v -> {
+          v.earlierTrials = copy;
+          v.earlierDigest = digest;
+        });
+  }
+
+  private static String digest(List<EarlierTrial> trials) {
+    Hasher hasher = Hashing.sha256().newHasher();
+    for (EarlierTrial trial : trials) {
+      for (double value : trial.genome().values()) {
+        hasher.putDouble(value);
+      }
+      if (trial.outcome() instanceof Outcome.Scored scored) {
+        scored.fitness().forEach(fitness -> hasher.putDouble(fitness.score()));
+      }
+      hasher.putChar(';');
+    }
+    return hasher.hash().toString();
+  }
+
+  /**
    * Sets what happens when a run has converged.
    *
    * @param restarts default {@link Restarts#NONE}
@@ -267,6 +349,21 @@ public final class CmaEs implements OptimizerFactory {
     return values.orthogonal;
   }
 
+  /** Returns which covariances the distribution can take. */
+  public Covariance covariance() {
+    return values.covariance;
+  }
+
+  /** Returns whether learning rates are adapted to noise. */
+  public boolean learningRateAdaptation() {
+    return values.learningRateAdaptation;
+  }
+
+  /** Returns the trials of an earlier search at which this one begins. */
+  public List<EarlierTrial> earlierTrials() {
+    return values.earlierTrials;
+  }
+
   /** Returns what happens when a run has converged. */
   public Restarts restarts() {
     return values.restarts;
@@ -305,6 +402,9 @@ public final class CmaEs implements OptimizerFactory {
     settings.put("sigma", Double.toString(values.sigma));
     settings.put("active", Boolean.toString(values.active));
     settings.put("asynchronous", Boolean.toString(values.asynchronous));
+    settings.put("covariance", values.covariance.name());
+    settings.put("learningRateAdaptation", Boolean.toString(values.learningRateAdaptation));
+    settings.put("warmStart", values.earlierDigest);
     settings.put("orthogonal", Boolean.toString(values.orthogonal));
     settings.put("restarts", values.restarts.name());
     settings.put("maxRestarts", Integer.toString(values.maxRestarts));
@@ -316,12 +416,22 @@ public final class CmaEs implements OptimizerFactory {
 
   @Override
   public Optimizer create(SearchSpace space, List<Direction> directions, long seed) {
+    requireMatching();
     return new CmaEsOptimizer(this, space, directions, seed);
   }
 
   @Override
   public Optimizer restore(SearchSpace space, List<Direction> directions, String snapshot) {
     return CmaEsOptimizer.restore(this, space, directions, snapshot);
+  }
+
+  private void requireMatching() {
+    if (values.learningRateAdaptation && values.covariance != Covariance.FULL) {
+      throw new IllegalArgumentException(
+          "learningRateAdaptation is for the covariance FULL, got "
+              + values.covariance
+              + "; choose one of them");
+    }
   }
 
   @Override

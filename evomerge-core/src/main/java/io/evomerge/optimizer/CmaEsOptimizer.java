@@ -48,7 +48,7 @@ final class CmaEsOptimizer implements Optimizer {
     this.seed = seed;
     coordinates = new GeneCoordinates(space);
     startSigma = config.sigma();
-    distribution = distribution(new double[coordinates.dimension()], populationSize());
+    distribution = first();
     open = points(0);
   }
 
@@ -66,7 +66,8 @@ final class CmaEsOptimizer implements Optimizer {
     loaded.best = new History(from.numbers("best"));
     loaded.median = new History(from.numbers("median"));
     loaded.distribution =
-        CovarianceAdaptation.load(from.child("distribution"), loaded.coordinates.dimension());
+        SearchDistributions.load(
+            config, from.child("distribution"), loaded.coordinates.dimension());
     Snapshot.Reader generation = from.child("generation");
     long firstId = generation.integer64("firstId");
     loaded.open = loaded.points(firstId);
@@ -74,8 +75,16 @@ final class CmaEsOptimizer implements Optimizer {
     return loaded;
   }
 
+  private SearchDistribution first() {
+    if (config.earlierTrials().isEmpty()) {
+      return distribution(new double[coordinates.dimension()], populationSize());
+    }
+    WarmStart start = new WarmStart(space, coordinates, direction, config.earlierTrials());
+    return SearchDistributions.create(config, start, populationSize());
+  }
+
   private SearchDistribution distribution(double[] mean, int lambda) {
-    return new CovarianceAdaptation(mean.length, lambda, config.active(), mean, startSigma);
+    return SearchDistributions.create(config, mean, lambda, startSigma);
   }
 
   private int populationSize() {
@@ -236,7 +245,9 @@ final class CmaEsOptimizer implements Optimizer {
   }
 
   private boolean stagnates(int n, int lambda) {
-    int least = 120 + (int) Math.ceil(30.0 * n / lambda);
+    // Low learning rates take as much longer.
+    int patience = config.learningRateAdaptation() ? 10 : 1;
+    int least = patience * (120 + (int) Math.ceil(30.0 * n / lambda));
     int window = (int) Math.min(Math.max(distribution.generation() / 5, least), HISTORY);
     return best.size() >= window && best.stagnates(window) && median.stagnates(window);
   }

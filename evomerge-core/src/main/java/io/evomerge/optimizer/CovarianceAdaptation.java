@@ -290,6 +290,7 @@ final class CovarianceAdaptation implements SearchDistribution {
     if (generation - factorised >= lazyGap) {
       factorise();
     }
+    keepWidening(coordinates);
   }
 
   private double[] meanShift(GeneCoordinates coordinates, int[] ranked, double[] w, double[] step) {
@@ -384,6 +385,40 @@ final class CovarianceAdaptation implements SearchDistribution {
       x[i] /= norm;
     }
     return norm;
+  }
+
+  /**
+   * Moves a large widening into the covariance. What is drawn stays the same, but a whole number
+   * that has found its value no longer shrinks for ever and makes the covariance look singular.
+   */
+  private void keepWidening(GeneCoordinates coordinates) {
+    widen(coordinates);
+    for (int i = 0; i < n; i++) {
+      if (widening[i] > WholeNumbers.MOST_WIDENING) {
+        scaleGene(i, widening[i]);
+        pathC[i] *= widening[i];
+      }
+    }
+    widen(coordinates);
+  }
+
+  /** Multiplies the deviation of a gene, in the covariance itself. */
+  private void scaleGene(int i, double f) {
+    for (int j = 0; j <= i; j++) {
+      int at = PackedLower.column(n, j) + i - j;
+      covariance[at] *= f;
+      factor[at] *= f;
+    }
+    int at = PackedLower.column(n, i) - i;
+    for (int k = i; k < n; k++) {
+      covariance[at + k] *= f;
+    }
+  }
+
+  /** Takes the shape of earlier trials, before the first generation. */
+  void shape(WarmStart start) {
+    System.arraycopy(start.covariance(), 0, covariance, 0, covariance.length);
+    factorise();
   }
 
   @Override

@@ -82,6 +82,15 @@ final class GeneCoordinates {
     return Genome.of(values);
   }
 
+  /** Returns a point's coordinates, each in the first stretch of its axis. */
+  double[] coordinates(Genome genome) {
+    double[] coordinates = new double[dimension];
+    for (int i = 0; i < dimension; i++) {
+      coordinates[i] = coordinate(i, genome.value(i));
+    }
+    return coordinates;
+  }
+
   private double coordinate(int gene, double value) {
     return (unbounded(gene, value) - origin[gene]) / unit[gene];
   }
@@ -113,6 +122,11 @@ final class GeneCoordinates {
     double p = origin[gene] + unit[gene] * coordinate;
     double offset = (value(gene, coordinate) - fold(gene, p)) / unit[gene];
     return runsBack(gene, p) ? coordinate - offset : coordinate + offset;
+  }
+
+  /** Returns the width of a gene's range in coordinates. */
+  double range(int gene) {
+    return (high[gene] - low[gene]) / unit[gene];
   }
 
   /** Returns the width of a whole number's cell in coordinates. */
