@@ -15,8 +15,8 @@ public final class Main {
    * Starts a program.
    *
    * @param args {@code soak}, {@code path-soak}, {@code large-merge}, {@code data-flow-genome},
-   *     {@code optimizers}, {@code optimizer-overhead} or {@code asynchronous} and its options, or
-   *     the options of JMH
+   *     {@code optimizers}, {@code optimizer-budgets}, {@code optimizer-overhead} or {@code
+   *     asynchronous} and its options, or the options of JMH
    * @throws Exception if it fails
    */
   public static void main(String[] args) throws Exception {
@@ -40,6 +40,10 @@ public final class Main {
     }
     if (first.equals("optimizers")) {
       OptimizerEvaluations.main(rest);
+      return;
+    }
+    if (first.equals("optimizer-budgets")) {
+      OptimizerBudgets.main(rest);
       return;
     }
     if (first.equals("optimizer-overhead")) {

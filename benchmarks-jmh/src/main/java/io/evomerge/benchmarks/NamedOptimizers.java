@@ -22,6 +22,11 @@ final class NamedOptimizers {
     ALL.put("cma-es-bipop", Optimizers.cmaEs().restarts(CmaEs.Restarts.BIPOP));
     ALL.put("commons-math-cma-es", Optimizers.commonsMathCmaEs());
     ALL.put("random", Optimizers.randomSearch());
+    ALL.put("sobol", Optimizers.sobolSearch());
+    ALL.put("differential-evolution", Optimizers.differentialEvolution());
+    ALL.put("particle-swarm", Optimizers.particleSwarm());
+    ALL.put("bayesian", Optimizers.bayesian());
+    ALL.put("portfolio", Optimizers.portfolio());
   }
 
   private NamedOptimizers() {}

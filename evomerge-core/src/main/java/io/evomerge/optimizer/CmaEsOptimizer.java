@@ -147,7 +147,7 @@ final class CmaEsOptimizer implements Optimizer {
       return new OpenGeneration(firstId, List.of());
     }
     return config.isAsynchronous()
-        ? new OpenTrials(coordinates, distribution, this::normals, firstId)
+        ? new AsynchronousPoints(coordinates, distribution, this::normals, firstId)
         : sample(firstId);
   }
 

@@ -92,11 +92,7 @@ final class OpenGeneration implements OpenPoints {
     for (int member = 0; member < asked; member++) {
       if (told[member]) {
         ObjectNode entry = array.addObject().put("member", member);
-        if (Double.isNaN(costs[member])) {
-          entry.putNull("cost");
-        } else {
-          entry.put("cost", costs[member]);
-        }
+        Snapshot.putCost(entry, costs[member]);
       }
     }
   }

@@ -5,8 +5,8 @@ import java.util.List;
 
 /**
  * The points of a search that are out, and what came back of them: a whole generation at a time
- * ({@link OpenGeneration}) or each as it comes ({@link OpenTrials}). Their ids count on from a
- * first one; points of lower ids no longer matter. Not thread-safe.
+ * ({@link OpenGeneration}) or each as it comes ({@link AsynchronousPoints}). Their ids count on
+ * from a first one; points of lower ids no longer matter. Not thread-safe.
  */
 interface OpenPoints {
 

@@ -1,5 +1,7 @@
 package io.evomerge.optimizer;
 
+import java.util.List;
+
 /** The optimisers of the library. */
 public final class Optimizers {
   private Optimizers() {}
@@ -20,5 +22,44 @@ public final class Optimizers {
   /** Uniform random search: the baseline. */
   public static RandomSearch randomSearch() {
     return RandomSearch.DEFAULT;
+  }
+
+  /** A scrambled Sobol sequence: random search that fills the box more evenly. */
+  public static SobolSearch sobolSearch() {
+    return SobolSearch.DEFAULT;
+  }
+
+  /** Differential evolution (SHADE, and L-SHADE with a budget): rugged functions, many trials. */
+  public static DifferentialEvolution differentialEvolution() {
+    return DifferentialEvolution.DEFAULT;
+  }
+
+  /** Standard particle swarm optimisation of 2011: a known yardstick. */
+  public static ParticleSwarm particleSwarm() {
+    return ParticleSwarm.DEFAULT;
+  }
+
+  /** Bayesian optimisation with a Gaussian process: the choice for tens to hundreds of trials. */
+  public static BayesianOptimization bayesian() {
+    return BayesianOptimization.DEFAULT;
+  }
+
+  /**
+   * Several strategies at once, of which the leading one gets most of the trials: Bayesian
+   * optimisation (300 trials at a time, up to 40 genes), CMA-ES with BIPOP restarts, and
+   * differential evolution. For who does not know the function or the budget.
+   */
+  public static Portfolio portfolio() {
+    return Portfolio.DEFAULT;
+  }
+
+  /**
+   * Several strategies at once, of which the leading one gets most of the trials.
+   *
+   * @param members at least two strategies for one objective; of equal ones each has its own seed
+   * @throws IllegalArgumentException if there are fewer than two
+   */
+  public static Portfolio portfolio(OptimizerFactory... members) {
+    return Portfolio.of(List.of(members));
   }
 }

@@ -2,7 +2,6 @@ package io.evomerge.optimizer;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.evomerge.fitness.Direction;
-import io.evomerge.genome.Gene;
 import io.evomerge.genome.Genome;
 import io.evomerge.genome.SearchSpace;
 import io.evomerge.internal.RandomStream;
@@ -63,6 +62,7 @@ public final class RandomSearch implements OptimizerFactory {
     private final SearchSpace space;
     private final List<Direction> directions;
     private final long seed;
+    private final UnitBox box;
     private long nextId;
 
     Search(
@@ -76,6 +76,7 @@ public final class RandomSearch implements OptimizerFactory {
       this.directions = directions;
       this.seed = seed;
       this.nextId = nextId;
+      box = new UnitBox(space);
     }
 
     @Override
@@ -101,18 +102,7 @@ public final class RandomSearch implements OptimizerFactory {
         return space.start();
       }
       RandomStream stream = RandomStream.of(seed, "random-search", id);
-      List<Gene> genes = space.genes();
-      double[] values = new double[genes.size()];
-      for (int i = 0; i < values.length; i++) {
-        Gene gene = genes.get(i);
-        double share = stream.nextDouble();
-        double value =
-            gene instanceof Gene.Real
-                ? gene.min() + share * (gene.max() - gene.min())
-                : gene.min() + Math.floor(share * (gene.max() - gene.min() + 1));
-        values[i] = Math.min(value, gene.max());
-      }
-      return Genome.of(values);
+      return box.genome(box.random(stream));
     }
 
     @Override

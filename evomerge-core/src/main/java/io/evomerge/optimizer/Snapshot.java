@@ -97,6 +97,15 @@ final class Snapshot {
     }
   }
 
+  /** Writes a cost, where NaN stands for a trial without a score. */
+  static void putCost(ObjectNode node, double cost) {
+    if (Double.isNaN(cost)) {
+      node.putNull("cost");
+    } else {
+      node.put("cost", cost);
+    }
+  }
+
   static void putBinary(ObjectNode node, String name, double[] values) {
     ByteBuffer bytes =
         ByteBuffer.allocate(Math.multiplyExact(8, values.length)).order(ByteOrder.LITTLE_ENDIAN);
@@ -123,6 +132,24 @@ final class Snapshot {
 
     Reader child(String name) {
       return new Reader(field(name, node.path(name).isObject()));
+    }
+
+    List<Reader> children(String name) {
+      List<Reader> children = new ArrayList<>();
+      for (JsonNode child : array(name)) {
+        children.add(new Reader(child));
+      }
+      return children;
+    }
+
+    boolean has(String name) {
+      return node.has(name);
+    }
+
+    /** Returns what {@link #putCost} wrote. */
+    double cost() {
+      JsonNode cost = field("cost", node.path("cost").isNumber() || node.path("cost").isNull());
+      return cost.isNull() ? Double.NaN : cost.doubleValue();
     }
 
     int integer(String name) {

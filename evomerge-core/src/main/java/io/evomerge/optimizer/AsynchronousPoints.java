@@ -1,0 +1,219 @@
+package io.evomerge.optimizer;
+
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.LongFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Points that are drawn one by one, each from the distribution as it is when it is asked for, and
+ * ranked together when as many as a generation has members are back, whichever these are.
+ *
+ * <p>By then the distribution may have moved on, so members have two places at which they could
+ * count. Where they were evaluated: then what the distribution has learned meanwhile is undone, as
+ * it is drawn back to where they came from. Or by the same step, in standard deviations, from where
+ * the mean is now: then delayed steps add up and overshoot. Members count by their step from a
+ * point {@link #FOLLOWED} of the way between the two means; measured, that loses the fewest
+ * evaluations over smooth, ill-conditioned and curved functions. Whole numbers count where they
+ * were evaluated: the cell is what was scored. Steps that are too long to be likely are shortened
+ * (Hansen, arXiv 1110.4181, 2011).
+ */
+final class AsynchronousPoints implements OpenPoints {
+
+  /** Share of the way of the mean, since a point was drawn, that the point goes along. */
+  private static final double FOLLOWED = 0.7;
+
+  private final GeneCoordinates coordinates;
+  private final SearchDistribution distribution;
+  private final LongFunction<double[]> normals;
+  private final long firstId;
+  private final Map<Long, Trial> open = new TreeMap<>();
+
+  /** Those that came back since the distribution moved last; by id, so that equal ones rank so. */
+  private final Map<Long, Told> told = new TreeMap<>();
+
+  private long nextId;
+
+  /** The steps of the points from here on, as many as a generation has, made together. */
+  private double @Nullable [] drawn;
+
+  /** As it is now; made when it is needed. */
+  private @Nullable Origin present;
+
+  /** What a distribution was when points were drawn from it. */
+  private record Origin(double[] mean, double sigma) {}
+
+  private record Trial(double[] point, Origin origin) {}
+
+  private record Told(Trial trial, double cost) {}
+
+  /**
+   * Begins.
+   *
+   * @param normals standard normal vectors for as many points as a generation has, by their number
+   * @param firstId of the first point
+   */
+  AsynchronousPoints(
+      GeneCoordinates coordinates,
+      SearchDistribution distribution,
+      LongFunction<double[]> normals,
+      long firstId) {
+    this.coordinates = coordinates;
+    this.distribution = distribution;
+    this.normals = normals;
+    this.firstId = firstId;
+    nextId = firstId;
+  }
+
+  @Override
+  public List<Proposal> ask(int max) {
+    OpenPoints.requireAtLeastOne(max);
+    int lambda = distribution.populationSize();
+    List<Proposal> proposals = new ArrayList<>();
+    for (int i = 0; i < max; i++) {
+      int at = (int) ((nextId - firstId) % lambda) * coordinates.dimension();
+      if (drawn == null || at == 0) {
+        drawn = normals.apply((nextId - firstId) / lambda);
+      }
+      double[] steps = drawn;
+      // One at a time: blocks of another size may round differently.
+      double[] points =
+          distribution.sample(
+              coordinates,
+              1,
+              (member, to, from, count) -> System.arraycopy(steps, at, to, from, count));
+      double[] point = Arrays.copyOf(points, coordinates.dimension());
+      open.put(nextId, new Trial(point, present()));
+      proposals.add(new Proposal(nextId, coordinates.genome(point, 0)));
+      nextId++;
+    }
+    return List.copyOf(proposals);
+  }
+
+  @Override
+  public long nextId() {
+    return nextId;
+  }
+
+  @Override
+  public boolean tell(long id, double cost) {
+    Trial trial = open.remove(id);
+    if (trial == null) {
+      return false;
+    }
+    told.put(id, new Told(trial, cost));
+    return told.size() == distribution.populationSize();
+  }
+
+  @Override
+  public double[] close() {
+    double[] costs = new double[told.size()];
+    int member = 0;
+    for (Told one : told.values()) {
+      distribution.place(coordinates, member, counted(one.trial()), 0);
+      costs[member++] = one.cost();
+    }
+    told.clear();
+    present = null;
+    return costs;
+  }
+
+  private Origin present() {
+    if (present == null) {
+      present = new Origin(distribution.mean(), distribution.sigma());
+    }
+    return present;
+  }
+
+  /** Returns the place at which a trial counts. */
+  private double[] counted(Trial trial) {
+    Origin then = trial.origin();
+    Origin now = present();
+    if (then == now) {
+      return trial.point();
+    }
+    double scale = now.sigma() / then.sigma();
+    double[] point = trial.point().clone();
+    for (int i = 0; i < point.length; i++) {
+      if (!coordinates.isWhole(i)) {
+        double way = now.mean()[i] - then.mean()[i];
+        double from = then.mean()[i] + (1 - FOLLOWED) * way;
+        point[i] = now.mean()[i] + scale * (point[i] - from);
+      }
+    }
+    return point;
+  }
+
+  @Override
+  public void save(ObjectNode to) {
+    to.put("firstId", firstId).put("nextId", nextId);
+    List<Origin> origins = new ArrayList<>();
+    ArrayNode trials = to.putArray("trials");
+    open.forEach((id, trial) -> save(trials.addObject().put("id", id), trial, origins));
+    told.forEach(
+        (id, one) -> {
+          ObjectNode entry = trials.addObject().put("id", id);
+          save(entry, one.trial(), origins);
+          if (Double.isNaN(one.cost())) {
+            entry.putNull("cost");
+          } else {
+            entry.put("cost", one.cost());
+          }
+        });
+    ArrayNode states = to.putArray("origins");
+    for (Origin origin : origins) {
+      ObjectNode state = states.addObject();
+      state.put("sigma", origin.sigma()).put("present", origin == present);
+      Snapshot.putBinary(state, "mean", origin.mean());
+    }
+  }
+
+  private static void save(ObjectNode entry, Trial trial, List<Origin> origins) {
+    int origin = origins.indexOf(trial.origin());
+    if (origin < 0) {
+      origin = origins.size();
+      origins.add(trial.origin());
+    }
+    entry.put("origin", origin);
+    Snapshot.putBinary(entry, "point", trial.point());
+  }
+
+  @Override
+  public void load(Snapshot.Reader from) {
+    int n = coordinates.dimension();
+    nextId = from.integer64("nextId");
+    List<Origin> origins = new ArrayList<>();
+    for (Snapshot.Reader state : from.children("origins")) {
+      boolean isPresent = state.bool("present");
+      origins.add(
+          isPresent ? present() : new Origin(state.binary("mean", n), state.number("sigma")));
+    }
+    for (Snapshot.Reader entry : from.children("trials")) {
+      long id = entry.integer64("id");
+      int origin = entry.integer("origin");
+      if (id < firstId || id >= nextId || origin < 0 || origin >= origins.size()) {
+        throw new IllegalArgumentException(
+            "snapshot: trial " + id + " of origin " + origin + " was never asked for");
+      }
+      Trial trial = new Trial(entry.binary("point", n), origins.get(origin));
+      if (entry.has("cost")) {
+        told.put(id, new Told(trial, entry.numberOrNaN("cost")));
+      } else {
+        open.put(id, trial);
+      }
+    }
+    if (told.size() >= distribution.populationSize()) {
+      throw new IllegalArgumentException(
+          "snapshot: "
+              + told.size()
+              + " outcomes of a generation of "
+              + distribution.populationSize()
+              + " wait");
+    }
+  }
+}
