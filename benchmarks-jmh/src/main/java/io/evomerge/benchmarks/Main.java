@@ -14,8 +14,8 @@ public final class Main {
   /**
    * Starts a program.
    *
-   * @param args {@code soak}, {@code path-soak}, {@code large-merge} or {@code data-flow-genome}
-   *     and its options, or the options of JMH
+   * @param args {@code soak}, {@code path-soak}, {@code large-merge}, {@code multi-objective} or
+   *     {@code data-flow-genome} and its options, or the options of JMH
    * @throws Exception if it fails
    */
   public static void main(String[] args) throws Exception {
@@ -31,6 +31,10 @@ public final class Main {
     }
     if (first.equals("large-merge")) {
       LargeMerge.main(rest);
+      return;
+    }
+    if (first.equals("multi-objective")) {
+      MultiObjectiveBed.main(rest);
       return;
     }
     if (first.equals("data-flow-genome")) {

@@ -8,12 +8,68 @@ public sealed interface Outcome {
   /**
    * The trial was scored on every objective.
    *
+   * <p>Whoever ranks trials puts those that keep to all constraints first, by their scores; then
+   * those that do not, by their violation, whatever their scores; failed ones last.
+   *
    * @param fitness one per objective, in their order
+   * @param violation how far the candidate violates the constraints of the search together: 0 if it
+   *     keeps to all; must be finite and not negative to count
    */
-  record Scored(List<Fitness> fitness) implements Outcome {
+  record Scored(List<Fitness> fitness, double violation) implements Outcome {
     /** Copies. */
     public Scored {
       fitness = List.copyOf(fitness);
+    }
+
+    /**
+     * Scores of a candidate that violates no constraint.
+     *
+     * @param fitness one per objective, in their order
+     */
+    public Scored(List<Fitness> fitness) {
+      this(fitness, 0);
+    }
+
+    /** Returns whether the candidate keeps to all constraints. */
+    public boolean isFeasible() {
+      return violation == 0;
+    }
+
+    /**
+     * Returns whether this ranks before another outcome on the first objective: the smaller
+     * violation first, then the better score.
+     *
+     * @param other of the same search
+     * @param direction of the first objective
+     */
+    public boolean beats(Scored other, Direction direction) {
+      return violation != other.violation
+          ? violation < other.violation
+          : direction.isBetter(fitness.get(0).score(), other.fitness.get(0).score());
+    }
+
+    /**
+     * Returns whether this is better than another outcome by constrained domination (Deb et al.
+     * 2002, doi 10.1109/4235.996017): its violation is smaller; or neither violates a constraint,
+     * and it is no worse on every objective and better on one.
+     *
+     * @param other of the same search
+     * @param directions of the objectives
+     */
+    public boolean dominates(Scored other, List<Direction> directions) {
+      if (violation > 0 || other.violation > 0) {
+        return violation < other.violation;
+      }
+      boolean better = false;
+      for (int i = 0; i < directions.size(); i++) {
+        double mine = fitness.get(i).score();
+        double theirs = other.fitness.get(i).score();
+        if (directions.get(i).isBetter(theirs, mine)) {
+          return false;
+        }
+        better |= directions.get(i).isBetter(mine, theirs);
+      }
+      return better;
     }
 
     /**

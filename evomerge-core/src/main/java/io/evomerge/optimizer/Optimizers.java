@@ -21,4 +21,32 @@ public final class Optimizers {
   public static RandomSearch randomSearch() {
     return RandomSearch.DEFAULT;
   }
+
+  /** NSGA-II with a population of 40: the usual choice for several objectives. */
+  public static Nsga2 nsga2() {
+    return Nsga2.DEFAULT;
+  }
+
+  /**
+   * NSGA-II, the usual choice for several objectives.
+   *
+   * @param populationSize at least 4
+   */
+  public static Nsga2 nsga2(int populationSize) {
+    return Nsga2.DEFAULT.populationSize(populationSize);
+  }
+
+  /** SMS-EMOA with a population of 20: for several objectives on a small budget. */
+  public static SmsEmoa smsEmoa() {
+    return SmsEmoa.DEFAULT;
+  }
+
+  /**
+   * SMS-EMOA, for several objectives on a small budget.
+   *
+   * @param populationSize at least 4
+   */
+  public static SmsEmoa smsEmoa(int populationSize) {
+    return SmsEmoa.DEFAULT.populationSize(populationSize);
+  }
 }

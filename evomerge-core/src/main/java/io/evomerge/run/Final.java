@@ -3,6 +3,7 @@ package io.evomerge.run;
 import io.evomerge.fitness.Direction;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Genome;
+import io.evomerge.result.ParetoFront;
 import io.evomerge.result.SelectedModel;
 import io.evomerge.result.TrialRecord;
 import java.util.ArrayDeque;
@@ -70,19 +71,45 @@ final class Final {
       byValidation = byValidation.reversed();
     }
     // The sort is stable: among equals the order of the field decides.
-    finalists.sort(byValidation);
+    finalists.sort(
+        Comparator.comparingDouble(SelectedModel::violation).thenComparing(byValidation));
     if (!cancelled.getAsBoolean() && !finalists.isEmpty() && finalists.get(0).fitness().isEmpty()) {
       finalists.set(0, withFitness(finalists.get(0)));
     }
     return finalists;
   }
 
-  /** The field, without doubles: start, leaders, best trials, recommendations. */
+  /**
+   * The field, without doubles: start, leaders, best trials, recommendations. With several
+   * objectives the front stands in the place of leaders and best trials, or as many of it, spread
+   * over it, as there may be models in the field.
+   */
   private List<SelectedModel> field(Standings standings) {
     Map<String, SelectedModel> field = new LinkedHashMap<>();
     if (plan.selection().start()) {
       enter(field, unscored(plan.space().start(), "start"));
     }
+    if (plan.objectives().size() > 1) {
+      Selection selection = plan.selection();
+      int most = selection.leaders() + selection.bestTrials() + selection.recommendations();
+      List<SelectedModel> front = trialModels(plan, standings.front());
+      ParetoFront.among(plan.axes(), ParetoFront.Data.SEARCH, front)
+          .spread(most)
+          .models()
+          .forEach(model -> enter(field, model));
+    } else {
+      enterBest(field, standings);
+    }
+    List<Standings.Recommendation> found = standings.recommendations();
+    int wanted = Math.min(plan.selection().recommendations(), found.size());
+    for (int i = 1; i <= wanted; i++) {
+      Standings.Recommendation one = found.get((int) ((long) i * found.size() / wanted) - 1);
+      enter(field, unscored(one.genome(), "mean after trial " + one.afterTrial()));
+    }
+    return List.copyOf(field.values());
+  }
+
+  private void enterBest(Map<String, SelectedModel> field, Standings standings) {
     List<TrialRecord> leaders = standings.leaders();
     int firstLeader = Math.max(0, leaders.size() - plan.selection().leaders());
     for (TrialRecord trial : leaders.subList(firstLeader, leaders.size())) {
@@ -97,13 +124,6 @@ final class Final {
       best.add(model.recipe().digest());
       enter(field, model);
     }
-    List<Standings.Recommendation> found = standings.recommendations();
-    int wanted = Math.min(plan.selection().recommendations(), found.size());
-    for (int i = 1; i <= wanted; i++) {
-      Standings.Recommendation one = found.get((int) ((long) i * found.size() / wanted) - 1);
-      enter(field, unscored(one.genome(), "mean after trial " + one.afterTrial()));
-    }
-    return List.copyOf(field.values());
   }
 
   private static void enter(Map<String, SelectedModel> field, SelectedModel model) {
@@ -115,8 +135,16 @@ final class Final {
         plan.decoder().decode(trial.genome()),
         trial.genome(),
         "trial " + trial.id(),
-        Standings.fitness(trial),
-        List.of());
+        Standings.scored(trial).fitness(),
+        List.of(),
+        Standings.scored(trial).violation());
+  }
+
+  /** Returns the models of trials, each recipe once. */
+  static List<SelectedModel> trialModels(SearchPlan plan, List<TrialRecord> trials) {
+    Map<String, SelectedModel> models = new LinkedHashMap<>();
+    trials.forEach(trial -> enter(models, trialModel(plan, trial)));
+    return List.copyOf(models.values());
   }
 
   private SelectedModel unscored(Genome genome, String origin) {
@@ -125,7 +153,12 @@ final class Final {
 
   private static SelectedModel withValidation(SelectedModel model, Outcome.Scored scores) {
     return new SelectedModel(
-        model.recipe(), model.genome(), model.origin(), model.fitness(), scores.fitness());
+        model.recipe(),
+        model.genome(),
+        model.origin(),
+        model.fitness(),
+        scores.fitness(),
+        scores.violation());
   }
 
   /** A winner that was no trial has not met the search data yet. */
@@ -136,7 +169,12 @@ final class Final {
       return winner;
     }
     return new SelectedModel(
-        winner.recipe(), winner.genome(), winner.origin(), scores.fitness(), winner.validation());
+        winner.recipe(),
+        winner.genome(),
+        winner.origin(),
+        scores.fitness(),
+        winner.validation(),
+        winner.violation());
   }
 
   /** When cancelled, it finishes what is under way and leaves the rest out. */

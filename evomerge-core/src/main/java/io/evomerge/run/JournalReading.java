@@ -9,6 +9,7 @@ import io.evomerge.genome.Genome;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
 import io.evomerge.result.EvolutionResult;
+import io.evomerge.result.ParetoFront;
 import io.evomerge.result.Provenance;
 import io.evomerge.result.SelectedModel;
 import io.evomerge.result.StopReason;
@@ -49,7 +50,8 @@ final class JournalReading {
                 Genome.of(),
                 text(line.path("origin")),
                 List.of(),
-                withoutItems(scored)));
+                withoutItems(scored),
+                scored.violation()));
       }
     }
   }
@@ -62,11 +64,12 @@ final class JournalReading {
     }
     List<Fitness> scores =
         outcome instanceof Outcome.Scored scored ? withoutItems(scored) : List.of();
-    Outcome slim = scores.isEmpty() ? outcome : new Outcome.Scored(scores);
+    double violation = outcome instanceof Outcome.Scored scored ? scored.violation() : 0;
+    Outcome slim = scores.isEmpty() ? outcome : new Outcome.Scored(scores, violation);
     Genome genome = RunJournal.genome(line);
     trials.add(new TrialRecord(id, genome, slim));
     if (line.has(RunJournal.MODEL) && !scores.isEmpty()) {
-      leader = new SelectedModel(recipe(line), genome, "trial " + id, scores, List.of());
+      leader = new SelectedModel(recipe(line), genome, "trial " + id, scores, List.of(), violation);
     }
   }
 
@@ -84,26 +87,45 @@ final class JournalReading {
     return RecipeFiles.fromJson(line.get(RunJournal.MODEL).toString());
   }
 
+  /** The objectives, as the settings name them; a plan of a host's own need not. */
+  private List<ParetoFront.Axis> axes(int count) {
+    String prefix = "objective.";
+    List<ParetoFront.Axis> axes = new ArrayList<>();
+    settings.forEach(
+        (name, value) -> {
+          if (name.startsWith(prefix)) {
+            boolean minimize = value.startsWith(Direction.MINIMIZE.name());
+            axes.add(
+                new ParetoFront.Axis(
+                    name.substring(prefix.length()),
+                    minimize ? Direction.MINIMIZE : Direction.MAXIMIZE));
+          }
+        });
+    for (int i = axes.size(); i < count; i++) {
+      axes.add(new ParetoFront.Axis("objective " + (i + 1), Direction.MAXIMIZE));
+    }
+    return List.copyOf(axes.subList(0, count));
+  }
+
   Optional<EvolutionResult> result() {
     if (leader == null) {
       return Optional.empty();
     }
-    boolean maximize =
-        settings.entrySet().stream()
-            .filter(e -> e.getKey().startsWith("objective."))
-            .findFirst()
-            .map(e -> e.getValue().startsWith(Direction.MAXIMIZE.name()))
-            .orElse(true);
+    List<ParetoFront.Axis> axes = axes(leader.fitness().size());
     Comparator<SelectedModel> order =
         Comparator.comparingDouble(model -> model.validation().get(0).score());
-    finalists.sort(maximize ? order.reversed() : order);
+    finalists.sort(
+        Comparator.comparingDouble(SelectedModel::violation)
+            .thenComparing(
+                axes.get(0).direction() == Direction.MAXIMIZE ? order.reversed() : order));
     SelectedModel best = finalists.isEmpty() ? leader : finalists.get(0);
     trials.sort(Comparator.comparingLong(TrialRecord::id));
     return Optional.of(
         new EvolutionResult(
             best,
             leader,
-            List.of(best),
+            ParetoFront.among(axes, ParetoFront.Data.SEARCH, List.of(leader)),
+            ParetoFront.among(axes, ParetoFront.Data.VALIDATION, finalists),
             finalists,
             trials,
             finalists.isEmpty()

@@ -11,8 +11,8 @@ import java.util.OptionalLong;
  * @param evaluations trials finished, failed and cached ones included
  * @param failed trials that failed
  * @param cached trials whose recipe had been scored before
- * @param best best score on the first objective so far
- * @param bestTrial number of the trial that has it
+ * @param best best score on the first objective so far, of trials that violate no constraint
+ * @param bestTrial number of the trial that leads
  * @param recentMean mean score of the last trials on the first objective, at most 20
  * @param evaluationsPerSecond in this process, since it started
  * @param elapsed time spent, earlier parts of a resumed search included

@@ -49,6 +49,9 @@ final class RunJournal implements AutoCloseable {
   /** The key of a recipe in full; {@code recipe} is its digest. */
   static final String MODEL = "model";
 
+  /** Left out where it is 0, so that journals without constraints look as they always did. */
+  private static final String VIOLATION = "violation";
+
   private final Path file;
   private final FileChannel channel;
   private final Map<Long, Trial> trials = new HashMap<>();
@@ -240,7 +243,7 @@ final class RunJournal implements AutoCloseable {
           .forEach(e -> details.put(e.getKey(), e.getValue().asDouble()));
       scores.add(new Fitness(one.get("score").doubleValue(), items(one.path("items")), details));
     }
-    return new Outcome.Scored(scores);
+    return new Outcome.Scored(scores, line.path(VIOLATION).asDouble(0));
   }
 
   /** Items that are all 0 or 1, the common case, are a string of digits. */
@@ -261,6 +264,9 @@ final class RunJournal implements AutoCloseable {
     } else if (outcome instanceof Outcome.Infeasible infeasible) {
       line.put("infeasible", infeasible.reason());
     } else if (outcome instanceof Outcome.Scored scored) {
+      if (!scored.isFeasible()) {
+        line.put(VIOLATION, scored.violation());
+      }
       ArrayNode list = line.putArray("fitness");
       for (Fitness fitness : scored.fitness()) {
         ObjectNode one = list.addObject().put("score", fitness.score());

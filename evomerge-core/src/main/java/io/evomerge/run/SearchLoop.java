@@ -9,6 +9,7 @@ import io.evomerge.optimizer.Optimizer;
 import io.evomerge.optimizer.Proposal;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.result.EvolutionResult;
+import io.evomerge.result.ParetoFront;
 import io.evomerge.result.Provenance;
 import io.evomerge.result.SelectedModel;
 import io.evomerge.result.StopReason;
@@ -20,7 +21,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
@@ -73,7 +73,7 @@ final class SearchLoop {
   private long nextToTell;
   private long asked;
   private long startNanos;
-  private OptionalDouble journalLeader = OptionalDouble.empty();
+  private Outcome.@Nullable Scored journalLeader;
   private @Nullable RunJournal journal;
 
   /** A trial without an outcome; a genome that describes no model has no recipe. */
@@ -276,6 +276,12 @@ final class SearchLoop {
         return new Outcome.Failed(
             "evaluator returned " + scores.fitness().size() + " scores, wanted " + wanted);
       }
+      if (!(scores.violation() >= 0 && Double.isFinite(scores.violation()))) {
+        return new Outcome.Failed(
+            "evaluator returned a violation of "
+                + scores.violation()
+                + ", wanted a finite number from 0");
+      }
       for (Fitness fitness : scores.fitness()) {
         if (!Double.isFinite(fitness.score())) {
           return new Outcome.Failed(
@@ -310,12 +316,9 @@ final class SearchLoop {
     if (!(outcome instanceof Outcome.Scored scored)) {
       return false;
     }
-    double score = scored.fitness().get(0).score();
-    boolean leads =
-        journalLeader.isEmpty()
-            || plan.directions().get(0).isBetter(score, journalLeader.getAsDouble());
+    boolean leads = journalLeader == null || scored.beats(journalLeader, plan.directions().get(0));
     if (leads) {
-      journalLeader = OptionalDouble.of(score);
+      journalLeader = scored;
     }
     return leads;
   }
@@ -360,7 +363,8 @@ final class SearchLoop {
     return new Outcome.Scored(
         scores.fitness().stream()
             .map(fitness -> new Fitness(fitness.score(), new double[0], fitness.details()))
-            .toList());
+            .toList(),
+        scores.violation());
   }
 
   private EvolutionResult conclude(StopReason ended, String detail) throws InterruptedException {
@@ -395,14 +399,16 @@ final class SearchLoop {
         chosenBy = "the validation data, among " + finalists.size() + " finalists";
       }
     }
-    List<SelectedModel> front =
-        plan.objectives().size() == 1
-            ? List.of(chosen)
-            : standings.front().stream().map(trial -> Final.trialModel(plan, trial)).toList();
     return new EvolutionResult(
         chosen,
         bestOnSearch,
-        front,
+        ParetoFront.among(
+            plan.axes(),
+            ParetoFront.Data.SEARCH,
+            plan.objectives().size() == 1
+                ? List.of(bestOnSearch)
+                : Final.trialModels(plan, standings.front())),
+        ParetoFront.among(plan.axes(), ParetoFront.Data.VALIDATION, finalists),
         finalists,
         standings.trials(),
         chosenBy,

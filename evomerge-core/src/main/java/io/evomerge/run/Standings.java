@@ -1,7 +1,6 @@
 package io.evomerge.run;
 
 import io.evomerge.fitness.Direction;
-import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.Objective;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Genome;
@@ -62,9 +61,8 @@ final class Standings {
     if (recent.size() > RECENT) {
       recent.removeFirst();
     }
-    OptionalDouble bestScore = bestScore();
-    boolean leads =
-        bestScore.isEmpty() || direction.isBetter(score.getAsDouble(), bestScore.getAsDouble());
+    Optional<TrialRecord> best = best();
+    boolean leads = best.isEmpty() || scored(trial).beats(scored(best.get()), direction);
     if (leads) {
       leaders.add(trial);
     }
@@ -89,8 +87,12 @@ final class Standings {
     return leaders.isEmpty() ? Optional.empty() : Optional.of(leaders.get(leaders.size() - 1));
   }
 
+  /** Returns the score of the leader, if that violates no constraint. */
   OptionalDouble bestScore() {
-    return best().map(Standings::score).orElse(OptionalDouble.empty());
+    return best()
+        .filter(best -> scored(best).isFeasible())
+        .map(Standings::score)
+        .orElse(OptionalDouble.empty());
   }
 
   List<TrialRecord> trials() {
@@ -107,16 +109,18 @@ final class Standings {
     return recommendations.stream().filter(one -> one.afterTrial() >= 0).toList();
   }
 
-  /** Returns the scored trials, the best first; among equals the earlier one. */
+  /** Returns the scored trials, the best first, by violation first; among equals the earlier. */
   List<TrialRecord> ranked() {
     Comparator<TrialRecord> order =
         Comparator.comparingDouble((TrialRecord trial) -> score(trial).getAsDouble());
     if (direction == Direction.MAXIMIZE) {
       order = order.reversed();
     }
+    Comparator<TrialRecord> byViolation =
+        Comparator.comparingDouble(trial -> scored(trial).violation());
     return trials.stream()
         .filter(trial -> score(trial).isPresent())
-        .sorted(order.thenComparingLong(TrialRecord::id))
+        .sorted(byViolation.thenComparing(order).thenComparingLong(TrialRecord::id))
         .toList();
   }
 
@@ -125,23 +129,14 @@ final class Standings {
     List<TrialRecord> ranked = ranked();
     return ranked.stream()
         .filter(
-            trial -> ranked.stream().noneMatch(other -> dominates(fitness(other), fitness(trial))))
+            trial ->
+                ranked.stream()
+                    .noneMatch(other -> scored(other).dominates(scored(trial), directions)))
         .toList();
   }
 
-  static List<Fitness> fitness(TrialRecord scored) {
-    return ((Outcome.Scored) scored.outcome()).fitness();
-  }
-
-  private boolean dominates(List<Fitness> a, List<Fitness> b) {
-    boolean better = false;
-    for (int i = 0; i < a.size(); i++) {
-      if (directions.get(i).isBetter(b.get(i).score(), a.get(i).score())) {
-        return false;
-      }
-      better |= directions.get(i).isBetter(a.get(i).score(), b.get(i).score());
-    }
-    return better;
+  static Outcome.Scored scored(TrialRecord trial) {
+    return (Outcome.Scored) trial.outcome();
   }
 
   OptionalDouble recentMean() {

@@ -1,0 +1,205 @@
+package io.evomerge.optimizer;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.evomerge.fitness.Direction;
+import io.evomerge.fitness.Hypervolume;
+import io.evomerge.genome.Genome;
+import io.evomerge.genome.SearchSpace;
+import io.evomerge.internal.RandomStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * SMS-EMOA, which selects by hypervolume: for several objectives on a small budget and with many
+ * workers; immutable and thread-safe.
+ *
+ * <p><b>Algorithm.</b> Beume, Naujoks, Emmerich, "SMS-EMOA: Multiobjective selection based on
+ * dominated hypervolume", 2007, doi 10.1016/j.ejor.2006.08.008. Steady state: each outcome joins
+ * the population, which then loses one member: of its worst front the one whom most others
+ * dominate, or, where all are on one front, the one that contributes least to the hypervolume.
+ * Costs are taken as shares of the population's range for that, so that units do not matter; the
+ * ends of a front of two objectives always stay. Children come from two parents drawn uniformly, by
+ * simulated binary crossover with probability 0.9 and index 15 and polynomial mutation with
+ * probability 1/n per gene and index 20.
+ *
+ * <p><b>Start.</b> The first point is the start of the space, the others of the first population
+ * are normal around it with the genes' own steps, choices uniform.
+ *
+ * <p><b>Whole numbers, choices and outcomes</b> as {@link Nsga2}.
+ *
+ * <p>{@link Optimizer#ask} never waits: it hands out as many points as wanted, children of the
+ * population as it is, so no worker is idle. An outcome counts once those of all earlier trials are
+ * told. Never done; recommends nothing: the front is among the trials. Two objectives cost O(N log
+ * N) per trial for a population of N beside the O(N<sup>2</sup>) of ranking, three O(N<sup>2</sup>
+ * log N), more grow exponentially with their number.
+ *
+ * @since 0.1
+ */
+public final class SmsEmoa implements OptimizerFactory {
+
+  static final SmsEmoa DEFAULT = new SmsEmoa(20);
+
+  private static final double CROSSOVER_PROBABILITY = 0.9;
+  private static final double CROSSOVER_INDEX = 15;
+  private static final double MUTATION_INDEX = 20;
+
+  /** Of the reference point, in shares of the population's range. */
+  private static final double MARGIN = 0.2;
+
+  private final int populationSize;
+
+  private SmsEmoa(int populationSize) {
+    this.populationSize = populationSize;
+  }
+
+  /**
+   * Sets how many points the population has.
+   *
+   * @param populationSize at least 4; default 20
+   * @throws IllegalArgumentException if it is below 4
+   */
+  public SmsEmoa populationSize(int populationSize) {
+    PopulationSearch.requirePopulation(populationSize, 4);
+    return new SmsEmoa(populationSize);
+  }
+
+  /** Returns how many points the population has. */
+  public int populationSize() {
+    return populationSize;
+  }
+
+  @Override
+  public String name() {
+    return "sms-emoa";
+  }
+
+  @Override
+  public Map<String, String> settings() {
+    return PopulationSearch.settings(populationSize);
+  }
+
+  @Override
+  public Optimizer create(SearchSpace space, List<Direction> directions, long seed) {
+    return new Search(this, space, directions, seed);
+  }
+
+  @Override
+  public Optimizer restore(SearchSpace space, List<Direction> directions, String snapshot) {
+    Snapshot.Reader from = PopulationSearch.open(this, space, directions, snapshot);
+    return new Search(this, space, directions, from.integer64("seed")).restored(from);
+  }
+
+  @Override
+  public String toString() {
+    return name() + settings();
+  }
+
+  private static final class Search extends PopulationSearch {
+
+    private final int size;
+    private final Variation variation;
+
+    Search(SmsEmoa settings, SearchSpace space, List<Direction> directions, long seed) {
+      super(settings, space, directions, seed);
+      size = settings.populationSize;
+      variation = new Variation(space, CROSSOVER_PROBABILITY, CROSSOVER_INDEX, MUTATION_INDEX);
+    }
+
+    @Override
+    boolean mayPropose(long id) {
+      return true;
+    }
+
+    @Override
+    Genome point(long id) {
+      if (id == 0) {
+        return space().start();
+      }
+      List<Member> parents = population().stream().filter(Member::isScored).toList();
+      if (id < size || parents.size() < 2) {
+        return variation.start(RandomStream.of(seed(), "sms-emoa-start", id));
+      }
+      RandomStream random = RandomStream.of(seed(), "sms-emoa", id);
+      int first = random.nextInt(parents.size());
+      int second = random.nextInt(parents.size() - 1);
+      double[][] children =
+          variation.cross(
+              parents.get(first).genome(),
+              parents.get(second < first ? second : second + 1).genome(),
+              random);
+      return variation.mutate(children[0], random);
+    }
+
+    @Override
+    void absorb(Member member) {
+      population().add(member);
+      if (population().size() > size) {
+        population().remove(Selection.least(population()));
+      }
+    }
+
+    @Override
+    void save(ObjectNode to) {
+      // The population is all there is.
+    }
+
+    @Override
+    void load(Snapshot.Reader from) {
+      // The population is all there is.
+    }
+  }
+
+  /** Who has to go. */
+  static final class Selection {
+    private Selection() {}
+
+    /** Returns the member that is missed least; the youngest of equals. */
+    static Member least(List<Member> population) {
+      List<List<Member>> fronts = Fronts.of(population);
+      List<Member> worst = fronts.get(fronts.size() - 1);
+      double[] worth = new double[worst.size()];
+      if (fronts.size() > 1) {
+        Arrays.setAll(worth, i -> -above(population, worst.get(i)));
+      } else if (worst.get(0).isScored() && worst.get(0).violation() == 0) {
+        worth = contributions(worst);
+      }
+      int least = 0;
+      for (int i = 1; i < worth.length; i++) {
+        boolean younger = worst.get(i).id() > worst.get(least).id();
+        if (worth[i] < worth[least] || (worth[i] == worth[least] && younger)) {
+          least = i;
+        }
+      }
+      return worst.get(least);
+    }
+
+    private static double above(List<Member> population, Member member) {
+      return population.stream().filter(other -> other.dominates(member)).count();
+    }
+
+    static double[] contributions(List<Member> front) {
+      int objectives = front.get(0).costs().length;
+      double[] low = new double[objectives];
+      double[] range = new double[objectives];
+      for (int k = 0; k < objectives; k++) {
+        int objective = k;
+        low[k] = front.stream().mapToDouble(m -> m.costs()[objective]).min().orElse(0);
+        double high = front.stream().mapToDouble(m -> m.costs()[objective]).max().orElse(0);
+        range[k] = high > low[k] ? high - low[k] : 1;
+      }
+      List<double[]> points = new ArrayList<>();
+      for (Member member : front) {
+        double[] point = new double[objectives];
+        Arrays.setAll(point, k -> (member.costs()[k] - low[k]) / range[k]);
+        points.add(point);
+      }
+      double[] reference = new double[objectives];
+      Arrays.fill(reference, 1 + MARGIN);
+      return Hypervolume.of(Collections.nCopies(objectives, Direction.MINIMIZE), reference)
+          .contributions(points);
+    }
+  }
+}
