@@ -198,8 +198,23 @@ public final class SmsEmoa implements OptimizerFactory {
       }
       double[] reference = new double[objectives];
       Arrays.fill(reference, 1 + MARGIN);
-      return Hypervolume.of(Collections.nCopies(objectives, Direction.MINIMIZE), reference)
-          .contributions(points);
+      double[] alone =
+          Hypervolume.of(Collections.nCopies(objectives, Direction.MINIMIZE), reference)
+              .contributions(points);
+      if (objectives == 2) {
+        // The first of equals, so that doubles of an end go.
+        alone[lowest(points, 0)] = Double.POSITIVE_INFINITY;
+        alone[lowest(points, 1)] = Double.POSITIVE_INFINITY;
+      }
+      return alone;
+    }
+
+    private static int lowest(List<double[]> points, int objective) {
+      int lowest = 0;
+      for (int i = 1; i < points.size(); i++) {
+        lowest = points.get(i)[objective] < points.get(lowest)[objective] ? i : lowest;
+      }
+      return lowest;
     }
   }
 }
