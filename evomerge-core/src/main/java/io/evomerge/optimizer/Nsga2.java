@@ -75,7 +75,7 @@ public final class Nsga2 implements OptimizerFactory {
 
   @Override
   public Map<String, String> settings() {
-    return PopulationSearch.settings(populationSize);
+    return Map.of("populationSize", Integer.toString(populationSize));
   }
 
   @Override
@@ -110,8 +110,8 @@ public final class Nsga2 implements OptimizerFactory {
     }
 
     @Override
-    boolean mayPropose(long id) {
-      return id < (generation + 1) * size;
+    long basis(long id) {
+      return id / size * size;
     }
 
     @Override

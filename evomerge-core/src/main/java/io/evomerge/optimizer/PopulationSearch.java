@@ -8,7 +8,6 @@ import io.evomerge.genome.Genome;
 import io.evomerge.genome.SearchSpace;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 
@@ -16,8 +15,9 @@ import java.util.TreeMap;
  * What strategies with a population share: the open trials, the outcomes that wait for those of
  * earlier trials, and the snapshot of both.
  *
- * <p>Outcomes count in the order of the trials' ids, whatever the order in which they are told, so
- * that the order cannot change the search.
+ * <p>Outcomes count in the order of the trials' ids, and a point is made when a number of them
+ * count that its id fixes. So neither the order in which they are told nor the moment at which a
+ * point is asked for can change the search.
  */
 abstract class PopulationSearch implements Optimizer {
 
@@ -45,8 +45,11 @@ abstract class PopulationSearch implements Optimizer {
     this.seed = seed;
   }
 
-  /** Returns whether another point can be proposed before more is told. */
-  abstract boolean mayPropose(long id);
+  /**
+   * Returns how many outcomes must count before a point is made: those of the first so many trials,
+   * never fewer than for the trial before.
+   */
+  abstract long basis(long id);
 
   /** Returns the point of a trial, a function of its id and of what has counted so far. */
   abstract Genome point(long id);
@@ -84,13 +87,24 @@ abstract class PopulationSearch implements Optimizer {
       throw new IllegalArgumentException("ask for at least 1 point, got " + max);
     }
     List<Proposal> proposals = new ArrayList<>();
-    while (proposals.size() < max && mayPropose(nextId)) {
+    while (proposals.size() < max && count(basis(nextId))) {
       Genome point = point(nextId);
       open.put(nextId, point);
       proposals.add(new Proposal(nextId, point));
       nextId++;
     }
     return List.copyOf(proposals);
+  }
+
+  /** Lets the outcomes of the first so many trials count, if all are there. */
+  private boolean count(long wanted) {
+    if (told.headMap(wanted).size() < wanted - nextToCount) {
+      return false;
+    }
+    for (; nextToCount < wanted; nextToCount++) {
+      absorb(told.pollFirstEntry().getValue());
+    }
+    return true;
   }
 
   @Override
@@ -109,10 +123,6 @@ abstract class PopulationSearch implements Optimizer {
       if (open.remove(member.id()) != null) {
         told.put(member.id(), member);
       }
-    }
-    while (!told.isEmpty() && told.firstKey() == nextToCount) {
-      nextToCount++;
-      absorb(told.pollFirstEntry().getValue());
     }
   }
 
@@ -222,9 +232,5 @@ abstract class PopulationSearch implements Optimizer {
       throw new IllegalArgumentException(
           "populationSize " + populationSize + " must be at least " + least);
     }
-  }
-
-  static Map<String, String> settings(int populationSize) {
-    return Map.of("populationSize", Integer.toString(populationSize));
   }
 }

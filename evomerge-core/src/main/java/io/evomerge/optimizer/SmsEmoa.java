@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 
 /**
  * SMS-EMOA, which selects by hypervolume: for several objectives on a small budget and with many
@@ -30,17 +31,17 @@ import java.util.Map;
  *
  * <p><b>Whole numbers, choices and outcomes</b> as {@link Nsga2}.
  *
- * <p>{@link Optimizer#ask} never waits: it hands out as many points as wanted, children of the
- * population as it is, so no worker is idle. An outcome counts once those of all earlier trials are
- * told. Never done; recommends nothing: the front is among the trials. Two objectives cost O(N log
- * N) per trial for a population of N beside the O(N<sup>2</sup>) of ranking, three O(N<sup>2</sup>
- * log N), more grow exponentially with their number.
+ * <p>{@link Optimizer#ask} hands out points while fewer than {@link #mostOpen} trials follow the
+ * oldest one that is open: there is no generation to wait for. Never done; recommends nothing: the
+ * front is among the trials. Two objectives cost O(N log N) per trial for a population of N beside
+ * the O(N<sup>2</sup>) of ranking, three O(N<sup>2</sup> log N), more grow exponentially with their
+ * number.
  *
  * @since 0.1
  */
 public final class SmsEmoa implements OptimizerFactory {
 
-  static final SmsEmoa DEFAULT = new SmsEmoa(20);
+  static final SmsEmoa DEFAULT = new SmsEmoa(20, 16);
 
   private static final double CROSSOVER_PROBABILITY = 0.9;
   private static final double CROSSOVER_INDEX = 15;
@@ -50,9 +51,11 @@ public final class SmsEmoa implements OptimizerFactory {
   private static final double MARGIN = 0.2;
 
   private final int populationSize;
+  private final int mostOpen;
 
-  private SmsEmoa(int populationSize) {
+  private SmsEmoa(int populationSize, int mostOpen) {
     this.populationSize = populationSize;
+    this.mostOpen = mostOpen;
   }
 
   /**
@@ -63,12 +66,33 @@ public final class SmsEmoa implements OptimizerFactory {
    */
   public SmsEmoa populationSize(int populationSize) {
     PopulationSearch.requirePopulation(populationSize, 4);
-    return new SmsEmoa(populationSize);
+    return new SmsEmoa(populationSize, mostOpen);
   }
 
   /** Returns how many points the population has. */
   public int populationSize() {
     return populationSize;
+  }
+
+  /**
+   * Sets how many trials may be open at once: a child is made from the outcomes of all trials but
+   * the so many before it, whether more are told or not, so that the number of workers and their
+   * pace cannot change the search. Fewer make better use of each outcome, more keep more workers
+   * busy; twice the number of workers is a good choice where evaluations take different times.
+   *
+   * @param mostOpen at least 1; default 16
+   * @throws IllegalArgumentException if it is below 1
+   */
+  public SmsEmoa mostOpen(int mostOpen) {
+    if (mostOpen < 1) {
+      throw new IllegalArgumentException("mostOpen " + mostOpen + " must be at least 1");
+    }
+    return new SmsEmoa(populationSize, mostOpen);
+  }
+
+  /** Returns how many trials may be open at once. */
+  public int mostOpen() {
+    return mostOpen;
   }
 
   @Override
@@ -78,7 +102,9 @@ public final class SmsEmoa implements OptimizerFactory {
 
   @Override
   public Map<String, String> settings() {
-    return PopulationSearch.settings(populationSize);
+    return Map.of(
+        "populationSize", Integer.toString(populationSize),
+        "mostOpen", Integer.toString(mostOpen));
   }
 
   @Override
@@ -94,23 +120,25 @@ public final class SmsEmoa implements OptimizerFactory {
 
   @Override
   public String toString() {
-    return name() + settings();
+    return name() + new TreeMap<>(settings());
   }
 
   private static final class Search extends PopulationSearch {
 
     private final int size;
+    private final int mostOpen;
     private final Variation variation;
 
     Search(SmsEmoa settings, SearchSpace space, List<Direction> directions, long seed) {
       super(settings, space, directions, seed);
       size = settings.populationSize;
+      mostOpen = settings.mostOpen;
       variation = new Variation(space, CROSSOVER_PROBABILITY, CROSSOVER_INDEX, MUTATION_INDEX);
     }
 
     @Override
-    boolean mayPropose(long id) {
-      return true;
+    long basis(long id) {
+      return Math.max(0, id + 1 - mostOpen);
     }
 
     @Override

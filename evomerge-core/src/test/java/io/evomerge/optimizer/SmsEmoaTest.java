@@ -1,9 +1,14 @@
 package io.evomerge.optimizer;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import io.evomerge.fitness.Fitness;
+import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Genome;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class SmsEmoaTest extends MultiObjectiveContract {
@@ -20,21 +25,61 @@ class SmsEmoaTest extends MultiObjectiveContract {
 
   @Override
   protected boolean waits() {
-    return false;
+    return true;
+  }
+
+  private static Evaluation evaluated(Proposal proposal) {
+    double x = proposal.genome().value(0);
+    return new Evaluation(
+        proposal.id(),
+        new Outcome.Scored(List.of(Fitness.of(x), Fitness.of(proposal.genome().value(1) - x))));
   }
 
   @Test
-  void itNeverWaits() {
-    Optimizer optimizer = factory().create(space(), directions(), 1);
-    assertThat(optimizer.ask(500)).hasSize(500);
-    assertThat(optimizer.ask(1)).hasSize(1);
+  void eachOutcomeOfTheOldestOpenTrialMakesRoomForAPoint() {
+    Optimizer optimizer = Optimizers.smsEmoa(8).mostOpen(5).create(space(), directions(), 1);
+    List<Proposal> first = optimizer.ask(100);
+    assertThat(first).hasSize(5);
+    optimizer.tell(List.of(evaluated(first.get(1))));
+    assertThat(optimizer.ask(100)).isEmpty();
+    optimizer.tell(List.of(evaluated(first.get(0))));
+    assertThat(optimizer.ask(100)).hasSize(2);
+  }
+
+  @Test
+  void neitherTheNumberNorThePaceOfWorkersChangesTheSearch() {
+    Optimizer alone = factory().create(space(), directions(), 2);
+    List<Proposal> one = new ArrayList<>();
+    while (one.size() < 120) {
+      Proposal next = alone.ask(1).get(0);
+      one.add(next);
+      alone.tell(List.of(evaluated(next)));
+    }
+    Optimizer many = factory().create(space(), directions(), 2);
+    List<Proposal> all = new ArrayList<>();
+    List<Proposal> running = new ArrayList<>();
+    Random random = new Random(3);
+    while (all.size() < 120) {
+      List<Proposal> more = many.ask(1 + random.nextInt(12));
+      all.addAll(more);
+      running.addAll(more);
+      for (int i = 1 + random.nextInt(8); i > 0 && !running.isEmpty(); i--) {
+        many.tell(List.of(evaluated(running.remove(random.nextInt(running.size())))));
+      }
+    }
+    assertThat(all.subList(0, 120)).isEqualTo(one);
+  }
+
+  @Test
+  void noOpenTrialAtAllIsRefused() {
+    assertThatIllegalArgumentException().isThrownBy(() -> Optimizers.smsEmoa().mostOpen(0));
   }
 
   @Test
   void settingsNameThePopulation() {
     assertThat(Optimizers.smsEmoa().settings()).containsEntry("populationSize", "20");
     assertThat(Optimizers.smsEmoa(8).populationSize()).isEqualTo(8);
-    assertThat(Optimizers.smsEmoa(8)).hasToString("sms-emoa{populationSize=8}");
+    assertThat(Optimizers.smsEmoa(8)).hasToString("sms-emoa{mostOpen=16, populationSize=8}");
   }
 
   private static Member member(long id, double... costs) {
@@ -73,6 +118,6 @@ class SmsEmoaTest extends MultiObjectiveContract {
     assertThat(SmsEmoa.Selection.least(List.of(good, younger, failed, more)).id()).isEqualTo(4);
     assertThat(SmsEmoa.Selection.least(List.of(more, good, less)).id()).isEqualTo(2);
     Member same = member(7, 1, 1);
-    assertThat(SmsEmoa.Selection.least(List.of(same, good)).id()).isEqualTo(7);
+    assertThat(SmsEmoa.Selection.least(List.of(good, same)).id()).isEqualTo(7);
   }
 }

@@ -26,6 +26,7 @@ public final class FrontChart {
   private final String title;
   private final Axis across;
   private final Axis up;
+  private final String trialsName;
   private final List<Dot> trials;
   private final List<Dot> front;
   private final List<Dot> markers;
@@ -34,6 +35,7 @@ public final class FrontChart {
     title = from.title;
     across = from.across;
     up = from.up;
+    trialsName = from.trialsName;
     trials = List.copyOf(from.trials);
     front = List.copyOf(from.front);
     markers = List.copyOf(from.markers);
@@ -63,6 +65,10 @@ public final class FrontChart {
     return up;
   }
 
+  String trialsName() {
+    return trialsName;
+  }
+
   List<Dot> trials() {
     return trials;
   }
@@ -89,6 +95,7 @@ public final class FrontChart {
     private final List<Dot> front = new ArrayList<>();
     private final List<Dot> markers = new ArrayList<>();
     private String title;
+    private String trialsName = "trials";
 
     private Builder(Axis across, Axis up) {
       this.across = across;
@@ -103,6 +110,16 @@ public final class FrontChart {
      */
     public Builder title(String value) {
       title = value;
+      return this;
+    }
+
+    /**
+     * Says what the grey dots are.
+     *
+     * @param value a plural; default {@code "trials"}
+     */
+    public Builder trialsName(String value) {
+      trialsName = value;
       return this;
     }
 

@@ -228,7 +228,7 @@ final class FrontDrawing {
           at,
           TRIAL,
           Palette.mix(Palette.WHITE, Palette.RULE, 0.55),
-          chart.trials().size() + " trials");
+          chart.trials().size() + " " + chart.trialsName());
       at += 18;
     }
     if (!chart.front().isEmpty()) {
@@ -240,7 +240,8 @@ final class FrontDrawing {
     drawing.add(
         new Mark.Rect(
             legendX() - radius, at - radius, 2 * radius, 2 * radius, radius, color, 0, 0, ""));
-    drawing.text(legendX() + 10, at + 4, text, LABEL, Palette.INK, Anchor.START);
+    String clipped = TextWidth.clip(text, COLUMN - 32 - MARGIN, LABEL, false);
+    drawing.text(legendX() + 10, at + 4, clipped, LABEL, Palette.INK, Anchor.START);
   }
 
   /** Names stand where nothing else does; those that find no place, in the column on the right. */
@@ -332,9 +333,11 @@ final class FrontDrawing {
   private String description() {
     StringBuilder text = new StringBuilder();
     text.append(chart.trials().size())
-        .append(" trials, ")
+        .append(' ')
+        .append(chart.trialsName())
+        .append(", ")
         .append(chart.front().size())
-        .append(" of them on the front");
+        .append(" on the front");
     for (Dot marker : chart.markers()) {
       text.append("; ")
           .append(marker.name())
