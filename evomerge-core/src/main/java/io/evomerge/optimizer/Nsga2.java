@@ -20,8 +20,9 @@ import java.util.Map;
  * Simulated binary crossover with probability 0.9 and index 15, polynomial mutation with
  * probability 1/n per gene and index 20, both within the box.
  *
- * <p><b>Start.</b> The first point is the start of the space, the others of the first generation
- * are normal around it with the genes' own steps, choices uniform.
+ * <p><b>Start.</b> The first point is the start of the space; of the others of the first
+ * generation, every second one is normal around it with the genes' own steps (choices uniform), the
+ * rest uniform in the box.
  *
  * <p><b>Whole numbers and choices.</b> Whole numbers are varied as reals and rounded, and a
  * mutation always changes them. Choices have no order: crossover exchanges them, mutation draws
@@ -136,7 +137,8 @@ public final class Nsga2 implements OptimizerFactory {
     private List<Genome> firstPoints() {
       List<Genome> first = new ArrayList<>(List.of(space().start()));
       while (first.size() < size) {
-        first.add(variation.start(RandomStream.of(seed(), "nsga2-start", first.size())));
+        first.add(
+            variation.first(first.size(), RandomStream.of(seed(), "nsga2-start", first.size())));
       }
       return List.copyOf(first);
     }

@@ -26,8 +26,9 @@ import java.util.TreeMap;
  * simulated binary crossover with probability 0.9 and index 15 and polynomial mutation with
  * probability 1/n per gene and index 20.
  *
- * <p><b>Start.</b> The first point is the start of the space, the others of the first population
- * are normal around it with the genes' own steps, choices uniform.
+ * <p><b>Start.</b> The first point is the start of the space; of the others of the first
+ * population, every second one is normal around it with the genes' own steps (choices uniform), the
+ * rest uniform in the box.
  *
  * <p><b>Whole numbers, choices and outcomes</b> as {@link Nsga2}.
  *
@@ -148,7 +149,7 @@ public final class SmsEmoa implements OptimizerFactory {
       }
       List<Member> parents = population().stream().filter(Member::isScored).toList();
       if (id < size || parents.size() < 2) {
-        return variation.start(RandomStream.of(seed(), "sms-emoa-start", id));
+        return variation.first(id, RandomStream.of(seed(), "sms-emoa-start", id));
       }
       RandomStream random = RandomStream.of(seed(), "sms-emoa", id);
       int first = random.nextInt(parents.size());

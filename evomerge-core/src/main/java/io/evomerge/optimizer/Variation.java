@@ -32,8 +32,16 @@ final class Variation {
     this.mutationIndex = mutationIndex;
   }
 
-  /** Draws a point around the start: normal with the genes' own steps, choices uniform. */
-  Genome start(RandomStream random) {
+  /**
+   * Draws a point of the first population: those of even numbers near the start, where the genes'
+   * steps say that good points are, the others anywhere, so that no part of a front is left out.
+   */
+  Genome first(long number, RandomStream random) {
+    return number % 2 == 0 ? nearStart(random) : uniform(random);
+  }
+
+  /** Normal around the start with the genes' own steps; choices uniform. */
+  private Genome nearStart(RandomStream random) {
     double[] values = new double[genes.size()];
     for (int i = 0; i < values.length; i++) {
       Gene gene = genes.get(i);
@@ -53,8 +61,7 @@ final class Variation {
     return Genome.of(values);
   }
 
-  /** Draws a point uniformly from the box. */
-  Genome uniform(RandomStream random) {
+  private Genome uniform(RandomStream random) {
     double[] values = new double[genes.size()];
     for (int i = 0; i < values.length; i++) {
       Gene gene = genes.get(i);

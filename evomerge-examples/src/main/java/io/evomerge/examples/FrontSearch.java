@@ -59,9 +59,9 @@ final class FrontSearch implements Callable<Integer> {
     /** Random points, for comparison. */
     RANDOM;
 
-    OptimizerFactory factory(int population, int parallelism) {
+    OptimizerFactory factory(int population) {
       return switch (this) {
-        case SMS_EMOA -> Optimizers.smsEmoa(population).mostOpen(2 * parallelism);
+        case SMS_EMOA -> Optimizers.smsEmoa(population);
         case NSGA2 -> Optimizers.nsga2(population);
         case RANDOM -> Optimizers.randomSearch();
       };
@@ -150,7 +150,7 @@ final class FrontSearch implements Callable<Integer> {
           String.join(", ", SOURCES),
           search.space().dimension(),
           evaluations,
-          optimizer.factory(population, parallelism));
+          optimizer.factory(population));
       print.flush();
       EvolutionResult result = search.run();
       if (result.stopReason() == StopReason.CANCELLED) {
@@ -210,7 +210,7 @@ final class FrontSearch implements Callable<Integer> {
                     .start("weight", "ja", 0.4)
                     .step("weight", 0.3)
                     .freeze("density", 0.9))
-            .optimizer(optimizer.factory(population, parallelism))
+            .optimizer(optimizer.factory(population))
             .maximize(MATH, mathTrain, mathValid)
             .maximize(READING, readTrain, readValid)
             .stopWhen(StopCondition.evaluations(evaluations))

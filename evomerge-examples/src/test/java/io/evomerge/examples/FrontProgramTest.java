@@ -34,7 +34,7 @@ class FrontProgramTest {
     assertThat(ran.err()).isEmpty();
     assertThat(ran.code()).isZero();
     assertThat(ran.out())
-        .contains("10 trials by sms-emoa{mostOpen=4, populationSize=4}")
+        .contains("10 trials by sms-emoa{mostOpen=16, populationSize=4}")
         .contains("math-en-2")
         .contains("every source on both tasks on 'test'")
         .contains("Knee of the front on 'valid': trial ");
