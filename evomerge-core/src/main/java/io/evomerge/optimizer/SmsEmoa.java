@@ -22,9 +22,10 @@ import java.util.TreeMap;
  * the population, which then loses one member: of its worst front the one whom most others
  * dominate, or, where all are on one front, the one that contributes least to the hypervolume.
  * Costs are taken as shares of the population's range for that, so that units do not matter; the
- * ends of a front of two objectives always stay. Children come from two parents drawn uniformly, by
- * simulated binary crossover with probability 0.9 and index 15 and polynomial mutation with
- * probability 1/n per gene and index 20.
+ * ends of a front of two objectives always stay. Children come from two parents, by simulated
+ * binary crossover with probability 0.9 and index 15 and polynomial mutation with probability 1/n
+ * per gene and index 20. A parent is the better of two drawn at random, where one dominates the
+ * other; the publication draws one, which was slower on small budgets.
  *
  * <p><b>Start.</b> The first point is the start of the space; of the others of the first
  * population, every second one is normal around it with the genes' own steps (choices uniform), the
@@ -42,7 +43,7 @@ import java.util.TreeMap;
  */
 public final class SmsEmoa implements OptimizerFactory {
 
-  static final SmsEmoa DEFAULT = new SmsEmoa(20, 16);
+  static final SmsEmoa DEFAULT = new SmsEmoa(40, 16);
 
   private static final double CROSSOVER_PROBABILITY = 0.9;
   private static final double CROSSOVER_INDEX = 15;
@@ -62,7 +63,7 @@ public final class SmsEmoa implements OptimizerFactory {
   /**
    * Sets how many points the population has.
    *
-   * @param populationSize at least 4; default 20
+   * @param populationSize at least 4; default 40
    * @throws IllegalArgumentException if it is below 4
    */
   public SmsEmoa populationSize(int populationSize) {
@@ -152,14 +153,17 @@ public final class SmsEmoa implements OptimizerFactory {
         return variation.first(id, RandomStream.of(seed(), "sms-emoa-start", id));
       }
       RandomStream random = RandomStream.of(seed(), "sms-emoa", id);
-      int first = random.nextInt(parents.size());
-      int second = random.nextInt(parents.size() - 1);
-      double[][] children =
-          variation.cross(
-              parents.get(first).genome(),
-              parents.get(second < first ? second : second + 1).genome(),
-              random);
+      Member first = winner(parents, random);
+      Member second = winner(parents, random);
+      double[][] children = variation.cross(first.genome(), second.genome(), random);
       return variation.mutate(children[0], random);
+    }
+
+    /** The better of two drawn at random, if one dominates the other. */
+    private static Member winner(List<Member> parents, RandomStream random) {
+      Member one = parents.get(random.nextInt(parents.size()));
+      Member other = parents.get(random.nextInt(parents.size()));
+      return other.dominates(one) ? other : one;
     }
 
     @Override

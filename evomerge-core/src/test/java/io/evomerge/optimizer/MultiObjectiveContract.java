@@ -122,23 +122,21 @@ abstract class MultiObjectiveContract extends OptimizerContract {
     return covered / whole;
   }
 
-  // With 10 genes; the 30 of the publication take 25,000 trials: see docs/multi-objective.md.
-
   @Test
   void theHypervolumeOfZdt1IsReachedToOnePercent() {
-    assertThat(share(10, 2, 20, 6_000, MultiObjectiveContract::zdt1, 0.1 + 2.0 / 3 + 0.11))
+    assertThat(share(30, 2, 40, 15_000, MultiObjectiveContract::zdt1, 0.1 + 2.0 / 3 + 0.11))
         .isGreaterThan(0.99);
   }
 
   @Test
   void theHypervolumeOfZdt2IsReachedToOnePercent() {
-    assertThat(share(10, 2, 20, 6_000, MultiObjectiveContract::zdt2, 0.1 + 1.0 / 3 + 0.11))
+    assertThat(share(30, 2, 40, 15_000, MultiObjectiveContract::zdt2, 0.1 + 1.0 / 3 + 0.11))
         .isGreaterThan(0.99);
   }
 
   @Test
   void theHypervolumeOfZdt3IsReachedToOnePercent() {
-    assertThat(share(10, 2, 40, 8_000, MultiObjectiveContract::zdt3, 1.3317629))
+    assertThat(share(30, 2, 40, 15_000, MultiObjectiveContract::zdt3, 1.3317629))
         .isGreaterThan(0.99);
   }
 

@@ -82,7 +82,7 @@ final class FrontSearch implements Callable<Integer> {
   @Option(
       names = "--population",
       description = "Population of the optimizer, at least 4. Default: ${DEFAULT-VALUE}.")
-  private int population = 20;
+  private int population = 40;
 
   @Option(
       names = "--parallelism",
