@@ -17,7 +17,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Hypervolumes of searches for several objectives, as CSV: {@code
@@ -29,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * --functions ZDT1,...}, {@code --budgets 500,1000,...}, {@code --seeds 5}, {@code --reference
  * 1.1}.
  */
-public final class MultiObjectiveBed {
+final class MultiObjectiveBed {
 
   private static final int WORKERS = 8;
 
@@ -51,32 +50,16 @@ public final class MultiObjectiveBed {
    * @param args options, each with its value
    */
   public static void main(String[] args) {
+    Options options = Options.of(args, "optimizers", "functions", "budgets", "seeds", "reference");
     Map<String, OptimizerFactory> known = known();
-    List<String> optimizers = List.copyOf(known.keySet());
-    List<MultiObjectiveProblem> problems = List.of(MultiObjectiveProblem.values());
-    int[] budgets = {500, 1000, 2000};
-    int seeds = 5;
-    double reference = 1.1;
-    for (int i = 0; i < args.length; i += 2) {
-      @Nullable String value = i + 1 < args.length ? args[i + 1] : null;
-      if (value == null) {
-        throw new IllegalArgumentException(args[i] + " needs a value");
-      }
-      List<String> values = List.of(value.split(",", -1));
-      switch (args[i]) {
-        case "--optimizers" -> optimizers = values;
-        case "--functions" ->
-            problems = values.stream().map(MultiObjectiveProblem::valueOf).toList();
-        case "--budgets" -> budgets = values.stream().mapToInt(Integer::parseInt).toArray();
-        case "--seeds" -> seeds = Integer.parseInt(value);
-        case "--reference" -> reference = Double.parseDouble(value);
-        default ->
-            throw new IllegalArgumentException(
-                "unknown option "
-                    + args[i]
-                    + ", wanted --optimizers, --functions, --budgets, --seeds or --reference");
-      }
-    }
+    List<String> optimizers = options.list("optimizers", String.join(",", known.keySet()));
+    List<MultiObjectiveProblem> problems =
+        options.list("functions", "ZDT1,ZDT2,ZDT3,DTLZ2").stream()
+            .map(MultiObjectiveProblem::valueOf)
+            .toList();
+    int[] budgets = options.numbers("budgets", "500,1000,2000");
+    int seeds = options.number("seeds", 5);
+    double reference = options.real("reference", 1.1);
     Arrays.sort(budgets);
     System.out.println("optimizer,function,n,seed,evaluations,hypervolume,reference,ratio");
     for (String name : optimizers) {

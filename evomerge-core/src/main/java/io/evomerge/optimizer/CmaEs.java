@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /**
  * CMA-ES, the covariance matrix adaptation evolution strategy: the default for searches of some to
@@ -24,10 +25,12 @@ import java.util.TreeMap;
  *
  * <p><b>Algorithm.</b> Weighted recombination, cumulative step-size adaptation, rank-one and
  * rank-mu update with negative weights, by Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv
- * 1604.00772v2 (2023). The factor of the covariance from which samples are drawn is renewed every
- * max(1, floor(1/(2 n (c<sub>1</sub> + c<sub>mu</sub>)))) generations, as a Cholesky factor, so a
- * generation costs O(n<sup>2</sup>) per point. Memory: two triangular matrices, 8 n<sup>2</sup>
- * bytes together.
+ * 1604.00772v2 (2023), with the learning rates of Akimoto, Hansen (2020, doi 10.1162/evco_a_00260)
+ * where they are higher, and with {@linkplain #orthogonal orthogonal steps} (Wang, Emmerich, Bäck,
+ * Evol. Comput. 27(4), 2019, without their mirrored pairs). The factor of the covariance from which
+ * samples are drawn is renewed every max(1, floor(1/(2 n (c<sub>1</sub> + c<sub>mu</sub>))))
+ * generations, as a Cholesky factor, so a generation costs O(n<sup>2</sup>) per point. Memory: two
+ * triangular matrices, 8 n<sup>2</sup> bytes together.
  *
  * <p><b>Start and scale.</b> The mean starts at every gene's start, with the gene's own step as
  * standard deviation; genes of different units need no scaling. Whole-number genes and choices
@@ -63,45 +66,51 @@ public final class CmaEs implements OptimizerFactory {
     /** The search is done. */
     NONE,
     /**
-     * From a random point of the box with twice the population (Auger, Hansen 2005, doi
-     * 10.1109/CEC.2005.1554902).
+     * From the start again, with twice the population (Auger, Hansen 2005, doi
+     * 10.1109/CEC.2005.1554902, but for the random points there: a start that somebody chose is
+     * worth keeping, and a larger population looks further from it).
      */
     IPOP,
     /**
-     * As IPOP, in turn with small populations of smaller steps while those have used fewer trials
-     * (Hansen 2009, doi 10.1145/1570256.1570333).
+     * As IPOP, in turn with small populations of smaller steps from random points of the box, while
+     * those have used fewer trials (Hansen 2009, doi 10.1145/1570256.1570333).
      */
     BIPOP
   }
 
-  static final CmaEs DEFAULT = new CmaEs(0, 1, true, Restarts.NONE, 9, 1e-12, 1e-12, 1e14);
+  static final CmaEs DEFAULT = new CmaEs(new Values());
 
-  private final int populationSize;
-  private final double sigma;
-  private final boolean active;
-  private final Restarts restarts;
-  private final int maxRestarts;
-  private final double tolX;
-  private final double tolFun;
-  private final double maxCondition;
+  /** The settings; changed only in a copy that nothing else knows yet. */
+  private static final class Values implements Cloneable {
+    private int populationSize;
+    private double sigma = 1;
+    private boolean active = true;
+    private boolean orthogonal = true;
+    private Restarts restarts = Restarts.NONE;
+    private int maxRestarts = 9;
+    private double tolX = 1e-12;
+    private double tolFun = 1e-12;
+    private double maxCondition = 1e14;
 
-  private CmaEs(
-      int populationSize,
-      double sigma,
-      boolean active,
-      Restarts restarts,
-      int maxRestarts,
-      double tolX,
-      double tolFun,
-      double maxCondition) {
-    this.populationSize = populationSize;
-    this.sigma = sigma;
-    this.active = active;
-    this.restarts = restarts;
-    this.maxRestarts = maxRestarts;
-    this.tolX = tolX;
-    this.tolFun = tolFun;
-    this.maxCondition = maxCondition;
+    Values copy() {
+      try {
+        return (Values) clone();
+      } catch (CloneNotSupportedException e) {
+        throw new AssertionError(e);
+      }
+    }
+  }
+
+  private final Values values;
+
+  private CmaEs(Values values) {
+    this.values = values;
+  }
+
+  private CmaEs with(Consumer<Values> change) {
+    Values changed = values.copy();
+    change.accept(changed);
+    return new CmaEs(changed);
   }
 
   /**
@@ -115,8 +124,7 @@ public final class CmaEs implements OptimizerFactory {
       throw new IllegalArgumentException(
           "populationSize " + populationSize + " must be at least 2");
     }
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.populationSize = populationSize);
   }
 
   /**
@@ -129,8 +137,7 @@ public final class CmaEs implements OptimizerFactory {
     if (!(sigma > 0) || !Double.isFinite(sigma)) {
       throw new IllegalArgumentException("sigma " + sigma + " must be above 0 and finite");
     }
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.sigma = sigma);
   }
 
   /**
@@ -139,8 +146,18 @@ public final class CmaEs implements OptimizerFactory {
    * @param active default true
    */
   public CmaEs active(boolean active) {
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.active = active);
+  }
+
+  /**
+   * Sets whether the steps of a generation, before the covariance shapes them, are made orthogonal
+   * to each other: each alone is distributed as without it, but together they cover the directions
+   * evenly, which saves a tenth to a seventh of the trials.
+   *
+   * @param orthogonal default true
+   */
+  public CmaEs orthogonal(boolean orthogonal) {
+    return with(v -> v.orthogonal = orthogonal);
   }
 
   /**
@@ -149,8 +166,7 @@ public final class CmaEs implements OptimizerFactory {
    * @param restarts default {@link Restarts#NONE}
    */
   public CmaEs restarts(Restarts restarts) {
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.restarts = restarts);
   }
 
   /**
@@ -164,8 +180,7 @@ public final class CmaEs implements OptimizerFactory {
     if (maxRestarts < 0 || maxRestarts > 16) {
       throw new IllegalArgumentException("maxRestarts " + maxRestarts + " must be from 0 to 16");
     }
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.maxRestarts = maxRestarts);
   }
 
   /**
@@ -176,8 +191,7 @@ public final class CmaEs implements OptimizerFactory {
    */
   public CmaEs tolX(double tolX) {
     requireTolerance("tolX", tolX);
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.tolX = tolX);
   }
 
   /**
@@ -189,8 +203,7 @@ public final class CmaEs implements OptimizerFactory {
    */
   public CmaEs tolFun(double tolFun) {
     requireTolerance("tolFun", tolFun);
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.tolFun = tolFun);
   }
 
   /**
@@ -203,8 +216,7 @@ public final class CmaEs implements OptimizerFactory {
     if (!(maxCondition > 1)) {
       throw new IllegalArgumentException("maxCondition " + maxCondition + " must be above 1");
     }
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.maxCondition = maxCondition);
   }
 
   private static void requireTolerance(String name, double tolerance) {
@@ -215,42 +227,47 @@ public final class CmaEs implements OptimizerFactory {
 
   /** Returns the population size; empty stands for the default, which depends on the space. */
   public OptionalInt populationSize() {
-    return populationSize == 0 ? OptionalInt.empty() : OptionalInt.of(populationSize);
+    return values.populationSize == 0 ? OptionalInt.empty() : OptionalInt.of(values.populationSize);
   }
 
   /** Returns the factor on the initial steps. */
   public double sigma() {
-    return sigma;
+    return values.sigma;
   }
 
   /** Returns whether negative weights are used. */
   public boolean active() {
-    return active;
+    return values.active;
+  }
+
+  /** Returns whether the steps of a generation are made orthogonal. */
+  public boolean orthogonal() {
+    return values.orthogonal;
   }
 
   /** Returns what happens when a run has converged. */
   public Restarts restarts() {
-    return restarts;
+    return values.restarts;
   }
 
   /** Returns how often the population is doubled at most. */
   public int maxRestarts() {
-    return maxRestarts;
+    return values.maxRestarts;
   }
 
   /** Returns the tolerance on steps. */
   public double tolX() {
-    return tolX;
+    return values.tolX;
   }
 
   /** Returns the tolerance on scores. */
   public double tolFun() {
-    return tolFun;
+    return values.tolFun;
   }
 
   /** Returns the limit on the condition number. */
   public double maxCondition() {
-    return maxCondition;
+    return values.maxCondition;
   }
 
   @Override
@@ -261,14 +278,16 @@ public final class CmaEs implements OptimizerFactory {
   @Override
   public Map<String, String> settings() {
     Map<String, String> settings = new TreeMap<>();
-    settings.put("populationSize", populationSize == 0 ? "default" : "" + populationSize);
-    settings.put("sigma", Double.toString(sigma));
-    settings.put("active", Boolean.toString(active));
-    settings.put("restarts", restarts.name());
-    settings.put("maxRestarts", Integer.toString(maxRestarts));
-    settings.put("tolX", Double.toString(tolX));
-    settings.put("tolFun", Double.toString(tolFun));
-    settings.put("maxCondition", Double.toString(maxCondition));
+    settings.put(
+        "populationSize", values.populationSize == 0 ? "default" : "" + values.populationSize);
+    settings.put("sigma", Double.toString(values.sigma));
+    settings.put("active", Boolean.toString(values.active));
+    settings.put("orthogonal", Boolean.toString(values.orthogonal));
+    settings.put("restarts", values.restarts.name());
+    settings.put("maxRestarts", Integer.toString(values.maxRestarts));
+    settings.put("tolX", Double.toString(values.tolX));
+    settings.put("tolFun", Double.toString(values.tolFun));
+    settings.put("maxCondition", Double.toString(values.maxCondition));
     return Map.copyOf(settings);
   }
 

@@ -8,10 +8,13 @@ import org.apache.commons.math3.distribution.NormalDistribution;
  * The search distribution of CMA-ES and its update, one generation at a time.
  *
  * <p>Formulas and constants: Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772v2
- * (2023), figure 6 and table 1. The square root of the covariance is its Cholesky factor, not the
- * symmetric root of an eigendecomposition (as in Krause, Arbones, Igel, NIPS 2016): samples have
- * the same distribution, and lazily renewed it costs a fraction of the rest of a generation even at
- * a thousand genes, where an eigendecomposition costs a hundred times as much.
+ * (2023), figure 6 and table 1; the learning rates of the covariance are those of Akimoto, Hansen,
+ * "Diagonal Acceleration for CMA-ES", Evol. Comput. 28(3), 2020, doi 10.1162/evco_a_00260, where
+ * they are higher, which is from some 20 genes on. The square root of the covariance is its
+ * Cholesky factor, not the symmetric root of an eigendecomposition (as in Krause, Arbones, Igel,
+ * NIPS 2016): samples have the same distribution, and lazily renewed it costs a fraction of the
+ * rest of a generation even at a thousand genes, where an eigendecomposition costs a hundred times
+ * as much.
  *
  * <p>Whole-number genes: samples are widened along a gene so that the chance of another value stays
  * at 1/(n lambda) or more (the margin of Hamano et al., arXiv 2205.13482, here computed anew from
@@ -20,7 +23,7 @@ import org.apache.commons.math3.distribution.NormalDistribution;
  * drawn to the middle of that value's cell (lower bound and centering of Marty et al.,
  * "LB+IC-CMA-ES", PPSN 2024).
  */
-final class CovarianceAdaptation {
+final class CovarianceAdaptation implements SearchDistribution {
 
   /** Steps of each power iteration that estimates an end of the spectrum. */
   private static final int POWER_STEPS = 8;
@@ -92,8 +95,15 @@ final class CovarianceAdaptation {
     cSigma = (muEff + 2) / (n + muEff + 5);
     dSigma = 1 + 2 * Math.max(0, Math.sqrt((muEff - 1) / (n + 1)) - 1) + cSigma;
     cC = (4 + muEff / n) / (n + 4 + 2 * muEff / n);
-    c1 = 2 / ((n + 1.3) * (n + 1.3) + muEff);
-    cMu = Math.min(1 - c1, 2 * (0.25 + muEff + 1 / muEff - 2) / ((n + 2.0) * (n + 2.0) + muEff));
+    double manyGenes = 1 / ((n + 3) * Math.pow(n + 1, 0.75) + muEff / 2);
+    double massOfMany = muEff + 1 / muEff - 2 + lambda / (2.0 * (lambda + 5));
+    c1 = Math.max(2 / ((n + 1.3) * (n + 1.3) + muEff), manyGenes);
+    cMu =
+        Math.min(
+            1 - c1,
+            Math.max(
+                2 * (0.25 + muEff + 1 / muEff - 2) / ((n + 2.0) * (n + 2.0) + muEff),
+                massOfMany * manyGenes));
     chiN = Math.sqrt(n) * (1 - 1 / (4.0 * n) + 1 / (21.0 * n * n));
     double minus =
         active
@@ -116,42 +126,43 @@ final class CovarianceAdaptation {
     return 4 + (int) (3 * Math.log(n));
   }
 
-  int populationSize() {
+  @Override
+  public int populationSize() {
     return lambda;
   }
 
-  long generation() {
+  @Override
+  public long generation() {
     return generation;
   }
 
-  double sigma() {
+  @Override
+  public double sigma() {
     return sigma;
   }
 
-  /** Returns the estimate of the condition number of the covariance at its last factorisation. */
-  double condition() {
+  @Override
+  public double condition() {
     return condition;
   }
 
-  double mean(int i) {
-    return mean[i];
-  }
-
-  double[] mean() {
+  @Override
+  public double[] mean() {
     return mean.clone();
   }
 
-  /** Returns the standard deviation along a coordinate, without the widening of whole numbers. */
-  double deviation(int i) {
+  @Override
+  public double deviation(int i) {
     return sigma * Math.sqrt(covariance[PackedLower.column(n, i)]);
   }
 
-  double pathC(int i) {
+  @Override
+  public double path(int i) {
     return pathC[i];
   }
 
-  /** Returns whether a tenth of a standard deviation along some axis no longer moves the mean. */
-  boolean stepsVanish() {
+  @Override
+  public boolean stepsVanish() {
     int axis = (int) (generation % n);
     int at = PackedLower.column(n, axis);
     boolean axisVanishes = true;
@@ -169,12 +180,22 @@ final class CovarianceAdaptation {
     return false;
   }
 
-  /**
-   * Draws the generation: lambda points, one after the other, overwritten by the next call.
-   *
-   * @param draw fills a standard normal vector for a member of the generation
-   */
-  double[] sample(GeneCoordinates coordinates, NormalSource draw) {
+  @Override
+  public double[] sample(GeneCoordinates coordinates, int count, NormalSource draw) {
+    widen(coordinates);
+    for (int k = 0; k < count; k++) {
+      draw.fill(k, normals, k * n, n);
+    }
+    PackedLower.multiply(factor, n, normals, steps, count);
+    for (int k = 0; k < count; k++) {
+      for (int i = 0; i < n; i++) {
+        points[k * n + i] = mean[i] + sigma * widening[i] * steps[k * n + i];
+      }
+    }
+    return points;
+  }
+
+  private void widen(GeneCoordinates coordinates) {
     for (int i = 0; i < n; i++) {
       widening[i] = 1;
       if (coordinates.isWhole(i)) {
@@ -185,30 +206,35 @@ final class CovarianceAdaptation {
         widening[i] = Math.max(1, wanted / deviation(i));
       }
     }
-    for (int k = 0; k < lambda; k++) {
-      draw.fill(k, normals, k * n, n);
-    }
-    PackedLower.multiply(factor, n, normals, steps, lambda);
-    for (int k = 0; k < lambda; k++) {
-      for (int i = 0; i < n; i++) {
-        points[k * n + i] = mean[i] + sigma * widening[i] * steps[k * n + i];
-      }
-    }
-    return points;
   }
 
-  /** Fills {@code to[from..from + count)} with standard normal variates of a member. */
-  interface NormalSource {
-    void fill(int member, double[] to, int from, int count);
+  @Override
+  public void place(GeneCoordinates coordinates, int member, double[] from, int at) {
+    if (member == 0) {
+      widen(coordinates);
+    }
+    int to = member * n;
+    for (int i = 0; i < n; i++) {
+      steps[to + i] = (from[at + i] - mean[i]) / (sigma * widening[i]);
+      normals[to + i] = steps[to + i];
+    }
+    PackedLower.solveLower(factor, n, normals, to);
+    double length = 0;
+    for (int i = 0; i < n; i++) {
+      length += normals[to + i] * normals[to + i];
+    }
+    length = Math.sqrt(length);
+    double longest = Math.sqrt(n) + 2.0 * n / (n + 2);
+    double shrink = length > longest ? longest / length : 1;
+    for (int i = 0; i < n; i++) {
+      normals[to + i] *= shrink;
+      steps[to + i] *= shrink;
+      points[to + i] = mean[i] + sigma * widening[i] * steps[to + i];
+    }
   }
 
-  /**
-   * Moves the distribution after the last {@link #sample}.
-   *
-   * @param ranked members, best first
-   * @param scored how many of them have a score; the rest failed and rank last
-   */
-  void update(GeneCoordinates coordinates, int[] ranked, int scored) {
+  @Override
+  public void update(GeneCoordinates coordinates, int[] ranked, int scored) {
     generation++;
     if (scored == 0) {
       return;
@@ -360,7 +386,8 @@ final class CovarianceAdaptation {
     return norm;
   }
 
-  ObjectNode save(ObjectNode to) {
+  @Override
+  public ObjectNode save(ObjectNode to) {
     to.put("population", lambda)
         .put("active", active)
         .put("sigma", sigma)
