@@ -1,5 +1,6 @@
 package io.evomerge.fitness;
 
+import java.util.Comparator;
 import java.util.List;
 
 /** What became of a trial. */
@@ -36,16 +37,29 @@ public sealed interface Outcome {
     }
 
     /**
-     * Returns whether this ranks before another outcome on the first objective: the smaller
-     * violation first, then the better score.
+     * Returns the order of rank: the smaller violation first, then the better score on the first
+     * objective, on the second one among equals, and so on. The first in it is dominated by none.
      *
-     * @param other of the same search
-     * @param direction of the first objective
+     * @param directions of the objectives
      */
-    public boolean beats(Scored other, Direction direction) {
-      return violation != other.violation
-          ? violation < other.violation
-          : direction.isBetter(fitness.get(0).score(), other.fitness.get(0).score());
+    public static Comparator<Scored> order(List<Direction> directions) {
+      List<Direction> all = List.copyOf(directions);
+      return (a, b) -> {
+        if (a.violation != b.violation) {
+          return a.violation < b.violation ? -1 : 1;
+        }
+        for (int i = 0; i < all.size(); i++) {
+          double one = a.fitness.get(i).score();
+          double other = b.fitness.get(i).score();
+          if (all.get(i).isBetter(one, other)) {
+            return -1;
+          }
+          if (all.get(i).isBetter(other, one)) {
+            return 1;
+          }
+        }
+        return 0;
+      };
     }
 
     /**

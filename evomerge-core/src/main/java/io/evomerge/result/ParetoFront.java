@@ -78,18 +78,15 @@ public record ParetoFront(List<Axis> objectives, Data data, List<SelectedModel> 
         models.stream()
             .map(model -> new Outcome.Scored(fitness(data, model), model.violation()))
             .toList();
-    List<SelectedModel> front = new ArrayList<>();
+    List<Integer> front = new ArrayList<>();
     for (int i = 0; i < scored.size(); i++) {
       Outcome.Scored one = scored.get(i);
       if (scored.stream().noneMatch(other -> other.dominates(one, directions))) {
-        front.add(models.get(i));
+        front.add(i);
       }
     }
-    Comparator<SelectedModel> order =
-        Comparator.comparingDouble(model -> fitness(data, model).get(0).score());
-    boolean maximize = directions.get(0) == Direction.MAXIMIZE;
-    front.sort(maximize ? order.reversed() : order);
-    return new ParetoFront(objectives, data, front);
+    front.sort(Comparator.comparing(scored::get, Outcome.Scored.order(directions)));
+    return new ParetoFront(objectives, data, front.stream().map(models::get).toList());
   }
 
   private static List<Fitness> fitness(Data data, SelectedModel model) {

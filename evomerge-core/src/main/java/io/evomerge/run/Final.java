@@ -65,18 +65,19 @@ final class Final {
         finalists.add(withValidation(model, scores));
       }
     }
-    Comparator<SelectedModel> byValidation =
-        Comparator.comparingDouble(model -> model.validation().get(0).score());
-    if (plan.objectives().get(0).direction() == Direction.MAXIMIZE) {
-      byValidation = byValidation.reversed();
-    }
     // The sort is stable: among equals the order of the field decides.
-    finalists.sort(
-        Comparator.comparingDouble(SelectedModel::violation).thenComparing(byValidation));
+    finalists.sort(byValidation(plan.directions()));
     if (!cancelled.getAsBoolean() && !finalists.isEmpty() && finalists.get(0).fitness().isEmpty()) {
       finalists.set(0, withFitness(finalists.get(0)));
     }
     return finalists;
+  }
+
+  /** Ranks validated models. */
+  static Comparator<SelectedModel> byValidation(List<Direction> directions) {
+    return Comparator.comparing(
+        model -> new Outcome.Scored(model.validation(), model.violation()),
+        Outcome.Scored.order(directions));
   }
 
   /**

@@ -112,12 +112,7 @@ final class JournalReading {
       return Optional.empty();
     }
     List<ParetoFront.Axis> axes = axes(leader.fitness().size());
-    Comparator<SelectedModel> order =
-        Comparator.comparingDouble(model -> model.validation().get(0).score());
-    finalists.sort(
-        Comparator.comparingDouble(SelectedModel::violation)
-            .thenComparing(
-                axes.get(0).direction() == Direction.MAXIMIZE ? order.reversed() : order));
+    finalists.sort(Final.byValidation(axes.stream().map(ParetoFront.Axis::direction).toList()));
     SelectedModel best = finalists.isEmpty() ? leader : finalists.get(0);
     trials.sort(Comparator.comparingLong(TrialRecord::id));
     return Optional.of(

@@ -316,7 +316,9 @@ final class SearchLoop {
     if (!(outcome instanceof Outcome.Scored scored)) {
       return false;
     }
-    boolean leads = journalLeader == null || scored.beats(journalLeader, plan.directions().get(0));
+    boolean leads =
+        journalLeader == null
+            || Outcome.Scored.order(plan.directions()).compare(scored, journalLeader) < 0;
     if (leads) {
       journalLeader = scored;
     }

@@ -23,7 +23,7 @@ final class Standings {
   private static final int RECENT = 20;
 
   private final List<Direction> directions;
-  private final Direction direction;
+  private final Comparator<Outcome.Scored> order;
   private final List<TrialRecord> trials = new ArrayList<>();
   private final List<TrialRecord> leaders = new ArrayList<>();
   private final List<Recommendation> recommendations = new ArrayList<>();
@@ -38,7 +38,7 @@ final class Standings {
 
   Standings(List<Objective> objectives) {
     this.directions = objectives.stream().map(Objective::direction).toList();
-    this.direction = directions.get(0);
+    this.order = Outcome.Scored.order(directions);
   }
 
   /** Enters the next trial; returns whether it leads from now on. */
@@ -62,7 +62,7 @@ final class Standings {
       recent.removeFirst();
     }
     Optional<TrialRecord> best = best();
-    boolean leads = best.isEmpty() || scored(trial).beats(scored(best.get()), direction);
+    boolean leads = best.isEmpty() || order.compare(scored(trial), scored(best.get())) < 0;
     if (leads) {
       leaders.add(trial);
     }
@@ -111,16 +111,9 @@ final class Standings {
 
   /** Returns the scored trials, the best first, by violation first; among equals the earlier. */
   List<TrialRecord> ranked() {
-    Comparator<TrialRecord> order =
-        Comparator.comparingDouble((TrialRecord trial) -> score(trial).getAsDouble());
-    if (direction == Direction.MAXIMIZE) {
-      order = order.reversed();
-    }
-    Comparator<TrialRecord> byViolation =
-        Comparator.comparingDouble(trial -> scored(trial).violation());
     return trials.stream()
         .filter(trial -> score(trial).isPresent())
-        .sorted(byViolation.thenComparing(order).thenComparingLong(TrialRecord::id))
+        .sorted(Comparator.comparing(Standings::scored, order).thenComparingLong(TrialRecord::id))
         .toList();
   }
 

@@ -3,7 +3,10 @@ package io.evomerge.fitness;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class BoundTest {
@@ -55,11 +58,19 @@ class BoundTest {
   }
 
   @Test
-  void theFirstObjectiveDecidesAmongEqualViolations() {
-    assertThat(scored(0, 2, 5).beats(scored(0, 1, 0), Direction.MAXIMIZE)).isTrue();
-    assertThat(scored(0, 2, 5).beats(scored(0, 2, 0), Direction.MAXIMIZE)).isFalse();
-    assertThat(scored(0.5, 2, 5).beats(scored(0, 1, 0), Direction.MAXIMIZE)).isFalse();
-    assertThat(scored(0.5, 1, 5).beats(scored(0.6, 2, 0), Direction.MAXIMIZE)).isTrue();
+  void ranksGoByViolationThenObjectiveByObjective() {
+    List<Outcome.Scored> ranked =
+        List.of(
+            scored(0, 2, -1),
+            scored(0, 2, 5),
+            scored(0, 1, 0),
+            scored(0.5, 1, 5),
+            scored(0.6, 9, -9));
+    List<Outcome.Scored> shuffled = new ArrayList<>(ranked);
+    Collections.shuffle(shuffled, new Random(1));
+    shuffled.sort(Outcome.Scored.order(TWO));
+    assertThat(shuffled).isEqualTo(ranked);
+    assertThat(Outcome.Scored.order(TWO).compare(scored(0, 0.0, 1), scored(0, -0.0, 1))).isZero();
     assertThat(new Outcome.Scored(List.of()).isFeasible()).isTrue();
   }
 }
