@@ -33,6 +33,7 @@ final class JournalReading {
   private final List<TrialRecord> trials = new ArrayList<>();
   private final Map<String, Integer> failures = new LinkedHashMap<>();
   private final List<SelectedModel> finalists = new ArrayList<>();
+  private final List<SelectedModel> confirmed = new ArrayList<>();
   private @Nullable SelectedModel leader;
   private long elapsedMillis;
 
@@ -51,6 +52,16 @@ final class JournalReading {
                 text(line.path("origin")),
                 List.of(),
                 withoutItems(scored),
+                scored.violation()));
+      }
+      if (!validation && RunJournal.outcome(line) instanceof Outcome.Scored scored) {
+        confirmed.add(
+            new SelectedModel(
+                recipe(line),
+                Genome.of(),
+                text(line.path("origin")),
+                withoutItems(scored),
+                List.of(),
                 scored.violation()));
       }
     }
@@ -74,9 +85,7 @@ final class JournalReading {
   }
 
   private static List<Fitness> withoutItems(Outcome.Scored scored) {
-    return scored.fitness().stream()
-        .map(fitness -> new Fitness(fitness.score(), new double[0], fitness.details()))
-        .toList();
+    return scored.fitness().stream().map(Fitness::withoutItems).toList();
   }
 
   private static String text(JsonNode node) {
@@ -107,7 +116,20 @@ final class JournalReading {
     return List.copyOf(axes.subList(0, count));
   }
 
+  private static Outcome.Scored scored(SelectedModel model) {
+    return new Outcome.Scored(model.fitness(), model.violation());
+  }
+
   Optional<EvolutionResult> result() {
+    // A search on subsets of the items has few exact scores before its end, or none.
+    for (SelectedModel each : confirmed) {
+      List<Direction> directions =
+          axes(each.fitness().size()).stream().map(ParetoFront.Axis::direction).toList();
+      Comparator<Outcome.Scored> order = Outcome.Scored.order(directions);
+      if (leader == null || order.compare(scored(each), scored(leader)) < 0) {
+        leader = each;
+      }
+    }
     if (leader == null) {
       return Optional.empty();
     }

@@ -1,6 +1,7 @@
 package io.evomerge.run;
 
 import io.evomerge.fitness.Direction;
+import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.Objective;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Genome;
@@ -61,6 +62,9 @@ final class Standings {
     if (recent.size() > RECENT) {
       recent.removeFirst();
     }
+    if (!exact(trial)) {
+      return false;
+    }
     Optional<TrialRecord> best = best();
     boolean leads = best.isEmpty() || order.compare(scored(trial), scored(best.get())) < 0;
     if (leads) {
@@ -81,6 +85,12 @@ final class Standings {
     return trial.outcome() instanceof Outcome.Scored scores
         ? OptionalDouble.of(scores.fitness().get(0).score())
         : OptionalDouble.empty();
+  }
+
+  /** Scores on some of the items are not comparable with those on others: they lead nothing. */
+  private static boolean exact(TrialRecord trial) {
+    return trial.outcome() instanceof Outcome.Scored scores
+        && scores.fitness().stream().allMatch(Fitness::exact);
   }
 
   Optional<TrialRecord> best() {
@@ -109,10 +119,10 @@ final class Standings {
     return recommendations.stream().filter(one -> one.afterTrial() >= 0).toList();
   }
 
-  /** Returns the scored trials, the best first, by violation first; among equals the earlier. */
+  /** Returns the trials scored on all items, the best first; among equals the earlier one. */
   List<TrialRecord> ranked() {
     return trials.stream()
-        .filter(trial -> score(trial).isPresent())
+        .filter(Standings::exact)
         .sorted(Comparator.comparing(Standings::scored, order).thenComparingLong(TrialRecord::id))
         .toList();
   }

@@ -28,6 +28,7 @@ import picocli.CommandLine.ScopeType;
       DataFlowSearch.class,
       HybridSearch.class,
       FrontSearch.class,
+      CheapFitness.class,
       Draw.class,
       HelpCommand.class
     },
