@@ -11,6 +11,8 @@ import io.evomerge.checkpoint.WriteOptions;
 import io.evomerge.exception.ConfigurationException;
 import io.evomerge.exception.EvoMergeException;
 import io.evomerge.exception.RecipeException;
+import io.evomerge.fitness.Bound;
+import io.evomerge.fitness.Constraint;
 import io.evomerge.fitness.Direction;
 import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.FitnessFunction;
@@ -160,7 +162,8 @@ public final class EvoMerge implements AutoCloseable {
     TrialEvaluator evaluator =
         its.evaluator != null
             ? its.evaluator.get()
-            : TrialEvaluators.local(search.assembler(), its.objectives, its.parallelism);
+            : TrialEvaluators.local(
+                search.assembler(), its.objectives, its.constraints, its.parallelism);
     return new Stage.Search(plan(its, search), evaluator, resources);
   }
 
@@ -372,6 +375,11 @@ public final class EvoMerge implements AutoCloseable {
           .validation()
           .ifPresent(v -> all.put("validation." + objective.name(), v.description()));
     }
+    for (Constraint constraint : its.constraints) {
+      all.put(
+          "constraint." + constraint.name(),
+          constraint.bound() + " " + constraint.function().description());
+    }
     all.put("seed", Long.toString(its.seed));
     return all;
   }
@@ -403,6 +411,7 @@ public final class EvoMerge implements AutoCloseable {
     final List<String> pathModels = new ArrayList<>();
     OptimizerFactory optimizer = Optimizers.cmaEs();
     final List<Objective> objectives = new ArrayList<>();
+    final List<Constraint> constraints = new ArrayList<>();
     long seed;
     OpenModels.@Nullable Model base;
     final List<OpenModels.Model> sources = new ArrayList<>();
@@ -433,6 +442,7 @@ public final class EvoMerge implements AutoCloseable {
       space = other.space;
       optimizer = other.optimizer;
       objectives.addAll(other.objectives);
+      constraints.addAll(other.constraints);
       items = other.items;
       stopWhen = other.stopWhen;
       seed = other.seed;
@@ -588,8 +598,9 @@ public final class EvoMerge implements AutoCloseable {
     /**
      * Adds a search to a sequence of searches. It begins with the settings made on this builder
      * when {@link #build()} is called, whatever their order, and changes what it needs: operator,
-     * space, optimiser, budget. Objectives that it adds take the place of those made here. Its
-     * journal is the folder of its name in the search's journal folder, if there is one.
+     * space, optimiser, budget. Objectives that it adds take the place of those made here, and so
+     * do constraints. Its journal is the folder of its name in the search's journal folder, if
+     * there is one.
      *
      * <pre>{@code
      * .stage("ps", s -> s.operator(ties()).searchSpace(ParameterSpace.perLayer()))
@@ -668,6 +679,26 @@ public final class EvoMerge implements AutoCloseable {
      */
     public Builder minimize(String name, FitnessFunction fitness, FitnessFunction validation) {
       objectives.add(new Objective(name, Direction.MINIMIZE, fitness, Optional.of(validation)));
+      return this;
+    }
+
+    /**
+     * Adds something that candidates must keep to. Those that violate it are evaluated and kept,
+     * but rank behind all that do not, and are the result only if all violate something; how far
+     * they violate it leads the search back. It is measured on search and on validation data alike.
+     *
+     * <pre>{@code
+     * .subjectTo("parameters", CandidateModel::parameterCount, Bound.atMost(1e9))
+     * .subjectTo("english", english::accuracy, Bound.atLeast(0.6))
+     * }</pre>
+     *
+     * @param name unique among objectives and constraints
+     * @param measure scores candidates; measured by the library's own evaluator, while one given
+     *     with {@link #evaluator} says itself how far its outcomes violate what it knows
+     * @param bound what the score must keep to
+     */
+    public Builder subjectTo(String name, FitnessFunction measure, Bound bound) {
+      constraints.add(new Constraint(name, measure, bound));
       return this;
     }
 
@@ -860,6 +891,9 @@ public final class EvoMerge implements AutoCloseable {
       if (its.objectives.size() > objectives.size()) {
         its.objectives.subList(0, objectives.size()).clear();
       }
+      if (its.constraints.size() > constraints.size()) {
+        its.constraints.subList(0, constraints.size()).clear();
+      }
       return its;
     }
 
@@ -957,8 +991,24 @@ public final class EvoMerge implements AutoCloseable {
           problems.add("two objectives are named '" + objective.name() + "'");
         }
       }
+      for (Constraint constraint : constraints) {
+        if (!names.add(constraint.name())) {
+          problems.add(
+              "constraint '" + constraint.name() + "': an objective or constraint has that name");
+        }
+      }
+      if (!constraints.isEmpty() && evaluator != null) {
+        problems.add(
+            "subjectTo(...) is measured by the library's own evaluator: with evaluator(...), let that"
+                + " say in its outcomes how far they violate a constraint");
+      }
       if (items != null) {
         checkItems(items, problems);
+        if (!constraints.isEmpty()) {
+          problems.add(
+              "items(...) scores by estimates that know no constraints: leave out subjectTo(...) or"
+                  + " items(...)");
+        }
       }
       if (parallelism < 1) {
         problems.add("parallelism: got " + parallelism + ", wanted at least 1");

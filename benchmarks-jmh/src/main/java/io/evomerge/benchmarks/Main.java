@@ -15,8 +15,8 @@ public final class Main {
    * Starts a program.
    *
    * @param args {@code soak}, {@code path-soak}, {@code large-merge}, {@code data-flow-genome},
-   *     {@code optimizers}, {@code optimizer-budgets}, {@code optimizer-overhead} or {@code
-   *     asynchronous} and its options, or the options of JMH
+   *     {@code optimizers}, {@code optimizer-budgets}, {@code optimizer-overhead}, {@code
+   *     asynchronous} or {@code multi-objective} and its options, or the options of JMH
    * @throws Exception if it fails
    */
   public static void main(String[] args) throws Exception {
@@ -32,6 +32,10 @@ public final class Main {
     }
     if (first.equals("large-merge")) {
       LargeMerge.main(rest);
+      return;
+    }
+    if (first.equals("multi-objective")) {
+      MultiObjectiveBed.main(rest);
       return;
     }
     if (first.equals("data-flow-genome")) {

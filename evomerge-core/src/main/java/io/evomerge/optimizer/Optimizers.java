@@ -62,4 +62,32 @@ public final class Optimizers {
   public static Portfolio portfolio(OptimizerFactory... members) {
     return Portfolio.of(List.of(members));
   }
+
+  /** NSGA-II with a population of 40: the usual choice for several objectives. */
+  public static Nsga2 nsga2() {
+    return Nsga2.DEFAULT;
+  }
+
+  /**
+   * NSGA-II, the usual choice for several objectives.
+   *
+   * @param populationSize at least 4
+   */
+  public static Nsga2 nsga2(int populationSize) {
+    return Nsga2.DEFAULT.populationSize(populationSize);
+  }
+
+  /** SMS-EMOA with a population of 40: for several objectives on a small budget. */
+  public static SmsEmoa smsEmoa() {
+    return SmsEmoa.DEFAULT;
+  }
+
+  /**
+   * SMS-EMOA, for several objectives on a small budget.
+   *
+   * @param populationSize at least 4
+   */
+  public static SmsEmoa smsEmoa(int populationSize) {
+    return SmsEmoa.DEFAULT.populationSize(populationSize);
+  }
 }

@@ -6,6 +6,12 @@ import java.util.List;
 
 /** What strategies for one objective share. */
 final class SingleObjective {
+
+  /** Costs above it belong to trials that violate constraints: 2<sup>768</sup>, about 1.6e231. */
+  private static final long VIOLATING = 0x6ff0000000000000L;
+
+  private static final double HIGHEST_FEASIBLE = Double.longBitsToDouble(VIOLATING);
+
   private SingleObjective() {}
 
   /**
@@ -27,6 +33,11 @@ final class SingleObjective {
   /**
    * Returns a cost, lower is better, or NaN if the trial has no finite score.
    *
+   * <p>A trial that violates constraints costs more than any that does not, and the more the more
+   * it violates, whatever its score: its violation, compressed to the numbers between 1e231 and
+   * 1e266, in order. Strategies that rank need to know nothing more; those that compute with costs
+   * ask {@link #isViolation} first.
+   *
    * @throws IllegalArgumentException if the outcome has another number of objectives
    */
   static double cost(Evaluation evaluation, Direction direction) {
@@ -42,10 +53,21 @@ final class SingleObjective {
               + " scores, the search has 1 objective");
     }
     double score = scored.fitness().get(0).score();
-    if (!Double.isFinite(score)) {
+    double violation = scored.violation();
+    if (!Double.isFinite(score) || !Double.isFinite(violation) || violation < 0) {
       return Double.NaN;
     }
-    return direction == Direction.MINIMIZE ? score : -score;
+    if (violation > 0) {
+      // The bits of positive numbers are in the order of the numbers, with any last ones cut off.
+      return Double.longBitsToDouble(VIOLATING + 1 + (Double.doubleToLongBits(violation) >>> 4));
+    }
+    double cost = direction == Direction.MINIMIZE ? score : -score;
+    return Math.min(cost, HIGHEST_FEASIBLE);
+  }
+
+  /** Returns whether a cost says that constraints are violated, and not what a score is. */
+  static boolean isViolation(double cost) {
+    return cost > HIGHEST_FEASIBLE;
   }
 
   /**

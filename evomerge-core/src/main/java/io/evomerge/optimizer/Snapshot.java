@@ -134,18 +134,6 @@ final class Snapshot {
       return new Reader(field(name, node.path(name).isObject()));
     }
 
-    List<Reader> children(String name) {
-      List<Reader> children = new ArrayList<>();
-      for (JsonNode child : array(name)) {
-        children.add(new Reader(child));
-      }
-      return children;
-    }
-
-    boolean has(String name) {
-      return node.has(name);
-    }
-
     /** Returns what {@link #putCost} wrote. */
     double cost() {
       JsonNode cost = field("cost", node.path("cost").isNumber() || node.path("cost").isNull());

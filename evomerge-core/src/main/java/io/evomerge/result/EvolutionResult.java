@@ -1,5 +1,8 @@
 package io.evomerge.result;
 
+import io.evomerge.fitness.Direction;
+import io.evomerge.fitness.Outcome;
+import io.evomerge.result.picture.FrontChart;
 import io.evomerge.result.picture.Picture;
 import io.evomerge.result.picture.Pictures;
 import java.time.Duration;
@@ -11,11 +14,14 @@ import java.util.Map;
 /**
  * What a search found; immutable.
  *
- * @param best the chosen model: by validation where there is one, else by the search data. With
- *     several objectives it is the best on the first one
+ * @param best the chosen model: by validation where there is one, else by the search data, one that
+ *     keeps to the constraints if there is one. With several objectives it is the best on the first
+ *     one; the fronts offer others
  * @param bestOnSearch the best trial on the search data
- * @param front the models that no other beats on every objective, best on the first objective
- *     first; with one objective just {@code best}
+ * @param front the models that no other dominates on the search data, best on the first objective
+ *     first; with one objective just {@code bestOnSearch}
+ * @param validatedFront the finalists that no other dominates on the validation data, best on the
+ *     first objective first; without validation it has no models
  * @param finalists the models that were validated, in the order of their rank
  * @param trials every trial that counts, in the order in which they were told: that of their
  *     numbers unless the search was asynchronous
@@ -32,7 +38,8 @@ import java.util.Map;
 public record EvolutionResult(
     SelectedModel best,
     SelectedModel bestOnSearch,
-    List<SelectedModel> front,
+    ParetoFront front,
+    ParetoFront validatedFront,
     List<SelectedModel> finalists,
     List<TrialRecord> trials,
     String chosenBy,
@@ -46,7 +53,6 @@ public record EvolutionResult(
 
   /** Copies. */
   public EvolutionResult {
-    front = List.copyOf(front);
     finalists = List.copyOf(finalists);
     trials = List.copyOf(trials);
     failures = Map.copyOf(failures);
@@ -78,6 +84,7 @@ public record EvolutionResult(
         best,
         bestOnSearch,
         front,
+        validatedFront,
         finalists,
         trials,
         chosenBy,
@@ -88,6 +95,38 @@ public record EvolutionResult(
         elapsed,
         provenance,
         earlier);
+  }
+
+  /**
+   * Draws the scores of a search for two or more objectives, on the search data: all trials and the
+   * front; to be added to, such as the sources, before it is drawn.
+   *
+   * @param x number of the objective along the horizontal axis, from 0
+   * @param y number of the objective along the vertical axis
+   * @throws IndexOutOfBoundsException if there is no such objective
+   */
+  public FrontChart.Builder frontChart(int x, int y) {
+    ParetoFront.Axis across = front.objectives().get(x);
+    ParetoFront.Axis up = front.objectives().get(y);
+    FrontChart.Builder chart =
+        FrontChart.builder(
+            across.name(),
+            across.direction() == Direction.MAXIMIZE,
+            up.name(),
+            up.direction() == Direction.MAXIMIZE);
+    for (TrialRecord trial : trials) {
+      if (trial.outcome() instanceof Outcome.Scored scored) {
+        chart.trial(
+            scored.fitness().get(x).score(),
+            scored.fitness().get(y).score(),
+            "trial " + trial.id());
+      }
+    }
+    for (SelectedModel model : front.models()) {
+      double[] scores = front.scores(model);
+      chart.front(scores[x], scores[y], model.origin());
+    }
+    return chart;
   }
 
   /** Draws {@code best}: its path if it has one, else its parameters; see {@link Pictures}. */

@@ -36,6 +36,12 @@ final class Evaluations {
         return new Outcome.Failed(
             "evaluator returned " + scores.fitness().size() + " scores, wanted " + wanted);
       }
+      if (!(scores.violation() >= 0 && Double.isFinite(scores.violation()))) {
+        return new Outcome.Failed(
+            "evaluator returned a violation of "
+                + scores.violation()
+                + ", wanted a finite number from 0");
+      }
       for (Fitness fitness : scores.fitness()) {
         if (!Double.isFinite(fitness.score())) {
           return new Outcome.Failed(

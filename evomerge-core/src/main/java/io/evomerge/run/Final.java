@@ -7,6 +7,7 @@ import io.evomerge.fitness.ItemSubset;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Genome;
 import io.evomerge.optimizer.Optimizer;
+import io.evomerge.result.ParetoFront;
 import io.evomerge.result.SelectedModel;
 import io.evomerge.result.TrialRecord;
 import java.util.ArrayDeque;
@@ -92,9 +93,12 @@ final class Final {
   Optional<SelectedModel> best(
       Standings standings, List<SelectedModel> confirmed, Optimizer optimizer) {
     Optional<SelectedModel> best = standings.best().map(trial -> trialModel(plan, trial));
-    Direction direction = plan.objectives().get(0).direction();
+    Comparator<SelectedModel> order =
+        Comparator.comparing(
+            model -> new Outcome.Scored(model.fitness(), model.violation()),
+            Outcome.Scored.order(plan.directions()));
     for (SelectedModel each : confirmed) {
-      if (best.isEmpty() || direction.isBetter(each.score(), best.get().score())) {
+      if (best.isEmpty() || order.compare(each, best.get()) < 0) {
         best = Optional.of(each);
       }
     }
@@ -126,26 +130,53 @@ final class Final {
         finalists.add(withValidation(model, scores));
       }
     }
-    Comparator<SelectedModel> byValidation =
-        Comparator.comparingDouble(model -> model.validation().get(0).score());
-    if (plan.objectives().get(0).direction() == Direction.MAXIMIZE) {
-      byValidation = byValidation.reversed();
-    }
     // The sort is stable: among equals the order of the field decides.
-    finalists.sort(byValidation);
+    finalists.sort(byValidation(plan.directions()));
     if (!cancelled.getAsBoolean() && !finalists.isEmpty() && finalists.get(0).fitness().isEmpty()) {
       finalists.set(0, withFitness(finalists.get(0)));
     }
     return finalists;
   }
 
-  /** The field, without doubles: start, leaders, best trials, recommendations. */
+  /** Ranks validated models. */
+  static Comparator<SelectedModel> byValidation(List<Direction> directions) {
+    return Comparator.comparing(
+        model -> new Outcome.Scored(model.validation(), model.violation()),
+        Outcome.Scored.order(directions));
+  }
+
+  /**
+   * The field, without doubles: start, leaders, best trials, recommendations. With several
+   * objectives the front stands in the place of leaders and best trials, or as many of it, spread
+   * over it, as there may be models in the field.
+   */
   private List<SelectedModel> field(Standings standings, List<SelectedModel> confirmed) {
     Map<String, SelectedModel> field = new LinkedHashMap<>();
     confirmed.forEach(model -> enter(field, model));
     if (plan.selection().start()) {
       enter(field, unscored(plan.space().start(), "start"));
     }
+    if (plan.objectives().size() > 1) {
+      Selection selection = plan.selection();
+      int most = selection.leaders() + selection.bestTrials() + selection.recommendations();
+      List<SelectedModel> front = trialModels(plan, standings.front());
+      ParetoFront.among(plan.axes(), ParetoFront.Data.SEARCH, front)
+          .spread(most)
+          .models()
+          .forEach(model -> enter(field, model));
+    } else {
+      enterBest(field, standings);
+    }
+    List<Standings.Recommendation> found = standings.recommendations();
+    int wanted = Math.min(plan.selection().recommendations(), found.size());
+    for (int i = 1; i <= wanted; i++) {
+      Standings.Recommendation one = found.get((int) ((long) i * found.size() / wanted) - 1);
+      enter(field, unscored(one.genome(), "mean after trial " + one.afterTrial()));
+    }
+    return List.copyOf(field.values());
+  }
+
+  private void enterBest(Map<String, SelectedModel> field, Standings standings) {
     List<TrialRecord> leaders = standings.leaders();
     int firstLeader = Math.max(0, leaders.size() - plan.selection().leaders());
     for (TrialRecord trial : leaders.subList(firstLeader, leaders.size())) {
@@ -160,13 +191,6 @@ final class Final {
       best.add(model.recipe().digest());
       enter(field, model);
     }
-    List<Standings.Recommendation> found = standings.recommendations();
-    int wanted = Math.min(plan.selection().recommendations(), found.size());
-    for (int i = 1; i <= wanted; i++) {
-      Standings.Recommendation one = found.get((int) ((long) i * found.size() / wanted) - 1);
-      enter(field, unscored(one.genome(), "mean after trial " + one.afterTrial()));
-    }
-    return List.copyOf(field.values());
   }
 
   private static void enter(Map<String, SelectedModel> field, SelectedModel model) {
@@ -178,8 +202,16 @@ final class Final {
         plan.decoder().decode(trial.genome()),
         trial.genome(),
         "trial " + trial.id(),
-        Standings.fitness(trial),
-        List.of());
+        Standings.scored(trial).fitness(),
+        List.of(),
+        Standings.scored(trial).violation());
+  }
+
+  /** Returns the models of trials, each recipe once. */
+  static List<SelectedModel> trialModels(SearchPlan plan, List<TrialRecord> trials) {
+    Map<String, SelectedModel> models = new LinkedHashMap<>();
+    trials.forEach(trial -> enter(models, trialModel(plan, trial)));
+    return List.copyOf(models.values());
   }
 
   private SelectedModel unscored(Genome genome, String origin) {
@@ -188,7 +220,12 @@ final class Final {
 
   private static SelectedModel withValidation(SelectedModel model, Outcome.Scored scores) {
     return new SelectedModel(
-        model.recipe(), model.genome(), model.origin(), model.fitness(), scores.fitness());
+        model.recipe(),
+        model.genome(),
+        model.origin(),
+        model.fitness(),
+        scores.fitness(),
+        scores.violation());
   }
 
   /** A winner that was no trial has not met the search data yet. */
@@ -200,7 +237,12 @@ final class Final {
 
   private static SelectedModel withFitness(SelectedModel model, Outcome.Scored scores) {
     return new SelectedModel(
-        model.recipe(), model.genome(), model.origin(), scores.fitness(), model.validation());
+        model.recipe(),
+        model.genome(),
+        model.origin(),
+        scores.fitness(),
+        model.validation(),
+        model.validation().isEmpty() ? scores.violation() : model.violation());
   }
 
   /** When cancelled, it finishes what is under way and leaves the rest out. */

@@ -9,6 +9,7 @@ import io.evomerge.genome.Genome;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
 import io.evomerge.result.EvolutionResult;
+import io.evomerge.result.ParetoFront;
 import io.evomerge.result.Provenance;
 import io.evomerge.result.SelectedModel;
 import io.evomerge.result.StopReason;
@@ -50,7 +51,8 @@ final class JournalReading {
                 Genome.of(),
                 text(line.path("origin")),
                 List.of(),
-                withoutItems(scored)));
+                withoutItems(scored),
+                scored.violation()));
       }
       if (!validation && RunJournal.outcome(line) instanceof Outcome.Scored scored) {
         confirmed.add(
@@ -59,7 +61,8 @@ final class JournalReading {
                 Genome.of(),
                 text(line.path("origin")),
                 withoutItems(scored),
-                List.of()));
+                List.of(),
+                scored.violation()));
       }
     }
   }
@@ -72,11 +75,12 @@ final class JournalReading {
     }
     List<Fitness> scores =
         outcome instanceof Outcome.Scored scored ? withoutItems(scored) : List.of();
-    Outcome slim = scores.isEmpty() ? outcome : new Outcome.Scored(scores);
+    double violation = outcome instanceof Outcome.Scored scored ? scored.violation() : 0;
+    Outcome slim = scores.isEmpty() ? outcome : new Outcome.Scored(scores, violation);
     Genome genome = RunJournal.genome(line);
     trials.add(new TrialRecord(id, genome, slim));
     if (line.has(RunJournal.MODEL) && !scores.isEmpty()) {
-      leader = new SelectedModel(recipe(line), genome, "trial " + id, scores, List.of());
+      leader = new SelectedModel(recipe(line), genome, "trial " + id, scores, List.of(), violation);
     }
   }
 
@@ -92,26 +96,45 @@ final class JournalReading {
     return RecipeFiles.fromJson(line.get(RunJournal.MODEL).toString());
   }
 
+  /** The objectives, as the settings name them; a plan of a host's own need not. */
+  private List<ParetoFront.Axis> axes(int count) {
+    String prefix = "objective.";
+    List<ParetoFront.Axis> axes = new ArrayList<>();
+    settings.forEach(
+        (name, value) -> {
+          if (name.startsWith(prefix)) {
+            boolean minimize = value.startsWith(Direction.MINIMIZE.name());
+            axes.add(
+                new ParetoFront.Axis(
+                    name.substring(prefix.length()),
+                    minimize ? Direction.MINIMIZE : Direction.MAXIMIZE));
+          }
+        });
+    for (int i = axes.size(); i < count; i++) {
+      axes.add(new ParetoFront.Axis("objective " + (i + 1), Direction.MAXIMIZE));
+    }
+    return List.copyOf(axes.subList(0, count));
+  }
+
+  private static Outcome.Scored scored(SelectedModel model) {
+    return new Outcome.Scored(model.fitness(), model.violation());
+  }
+
   Optional<EvolutionResult> result() {
-    boolean maximize =
-        settings.entrySet().stream()
-            .filter(e -> e.getKey().startsWith("objective."))
-            .findFirst()
-            .map(e -> e.getValue().startsWith(Direction.MAXIMIZE.name()))
-            .orElse(true);
     // A search on subsets of the items has few exact scores before its end, or none.
     for (SelectedModel each : confirmed) {
-      Direction direction = maximize ? Direction.MAXIMIZE : Direction.MINIMIZE;
-      if (leader == null || direction.isBetter(each.score(), leader.score())) {
+      List<Direction> directions =
+          axes(each.fitness().size()).stream().map(ParetoFront.Axis::direction).toList();
+      Comparator<Outcome.Scored> order = Outcome.Scored.order(directions);
+      if (leader == null || order.compare(scored(each), scored(leader)) < 0) {
         leader = each;
       }
     }
     if (leader == null) {
       return Optional.empty();
     }
-    Comparator<SelectedModel> order =
-        Comparator.comparingDouble(model -> model.validation().get(0).score());
-    finalists.sort(maximize ? order.reversed() : order);
+    List<ParetoFront.Axis> axes = axes(leader.fitness().size());
+    finalists.sort(Final.byValidation(axes.stream().map(ParetoFront.Axis::direction).toList()));
     SelectedModel best = finalists.isEmpty() ? leader : finalists.get(0);
     if (!settings.containsKey(RunJournal.ASYNCHRONOUS)) {
       trials.sort(Comparator.comparingLong(TrialRecord::id));
@@ -120,7 +143,8 @@ final class JournalReading {
         new EvolutionResult(
             best,
             leader,
-            List.of(best),
+            ParetoFront.among(axes, ParetoFront.Data.SEARCH, List.of(leader)),
+            ParetoFront.among(axes, ParetoFront.Data.VALIDATION, finalists),
             finalists,
             trials,
             finalists.isEmpty()

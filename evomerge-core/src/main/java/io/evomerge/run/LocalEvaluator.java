@@ -3,6 +3,7 @@ package io.evomerge.run;
 import io.evomerge.candidate.CandidateAssembler;
 import io.evomerge.candidate.CandidateModel;
 import io.evomerge.candidate.WeightStore;
+import io.evomerge.fitness.Constraint;
 import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.FitnessFunction;
 import io.evomerge.fitness.ItemFitness;
@@ -31,13 +32,19 @@ final class LocalEvaluator implements TrialEvaluator {
 
   private final CandidateAssembler assembler;
   private final List<Objective> objectives;
+  private final List<Constraint> constraints;
   private final int parallelism;
   private final ExecutorService threads;
   private final Deque<WeightStore> idle = new ArrayDeque<>();
 
-  LocalEvaluator(CandidateAssembler assembler, List<Objective> objectives, int parallelism) {
+  LocalEvaluator(
+      CandidateAssembler assembler,
+      List<Objective> objectives,
+      List<Constraint> constraints,
+      int parallelism) {
     this.assembler = assembler;
     this.objectives = List.copyOf(objectives);
+    this.constraints = List.copyOf(constraints);
     this.parallelism = parallelism;
     this.threads = WorkerThreads.fixed("worker", parallelism);
   }
@@ -57,6 +64,19 @@ final class LocalEvaluator implements TrialEvaluator {
       WeightStore store = takeStore();
       try {
         CandidateModel candidate = assembler.assemble(task.recipe(), store);
+        double violation = 0;
+        for (Constraint constraint : constraints) {
+          double value = constraint.function().score(candidate);
+          if (!Double.isFinite(value)) {
+            return new Outcome.Failed(
+                "constraint '"
+                    + constraint.name()
+                    + "' returned "
+                    + value
+                    + ", wanted a finite number");
+          }
+          violation += constraint.bound().violation(value);
+        }
         List<Fitness> scores = new ArrayList<>();
         for (Objective objective : objectives) {
           FitnessFunction function =
@@ -74,7 +94,7 @@ final class LocalEvaluator implements TrialEvaluator {
           }
           scores.add(fitness);
         }
-        return new Outcome.Scored(scores);
+        return new Outcome.Scored(scores, Math.min(violation, Double.MAX_VALUE));
       } finally {
         giveBack(store);
       }

@@ -13,8 +13,9 @@ import java.util.OptionalLong;
  *     scores counts as one item, a failed trial as none
  * @param failed trials that failed
  * @param cached trials whose recipe had been scored before
- * @param best best score on the first objective so far, of trials scored on all items
- * @param bestTrial number of the trial that has it
+ * @param best best score on the first objective so far, of trials scored on all items that violate
+ *     no constraint
+ * @param bestTrial number of the trial that leads
  * @param sinceBest trials finished after that one
  * @param recentMean mean score of the last trials on the first objective, at most 20
  * @param evaluationsPerSecond in this process, since it started

@@ -57,6 +57,9 @@ final class RunJournal implements AutoCloseable {
   /** The key of a recipe in full; {@code recipe} is its digest. */
   static final String MODEL = "model";
 
+  /** Left out where it is 0, so that journals without constraints look as they always did. */
+  private static final String VIOLATION = "violation";
+
   /** The key of the items that a trial was scored on; absent where these are all. */
   private static final String ITEMS = "on_items";
 
@@ -266,7 +269,7 @@ final class RunJournal implements AutoCloseable {
               numbers(one.path("weights")),
               items(line)));
     }
-    return new Outcome.Scored(scores);
+    return new Outcome.Scored(scores, line.path(VIOLATION).asDouble(0));
   }
 
   /** Items that are all 0 or 1, the common case, are a string of digits. */
@@ -287,6 +290,9 @@ final class RunJournal implements AutoCloseable {
     } else if (outcome instanceof Outcome.Infeasible infeasible) {
       line.put("infeasible", infeasible.reason());
     } else if (outcome instanceof Outcome.Scored scored) {
+      if (!scored.isFeasible()) {
+        line.put(VIOLATION, scored.violation());
+      }
       ArrayNode list = line.putArray("fitness");
       for (Fitness fitness : scored.fitness()) {
         ObjectNode one = list.addObject().put("score", fitness.score());

@@ -10,6 +10,7 @@ import io.evomerge.optimizer.Optimizer;
 import io.evomerge.optimizer.Proposal;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.result.EvolutionResult;
+import io.evomerge.result.ParetoFront;
 import io.evomerge.result.Provenance;
 import io.evomerge.result.SelectedModel;
 import io.evomerge.result.StopReason;
@@ -22,7 +23,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
@@ -95,7 +95,7 @@ final class SearchLoop {
   private long asked;
   private OptionalLong askLimit;
   private long startNanos;
-  private OptionalDouble journalLeader = OptionalDouble.empty();
+  private Outcome.@Nullable Scored journalLeader;
   private @Nullable RunJournal journal;
 
   /** A trial without an outcome; a genome that describes no model has no recipe. */
@@ -374,12 +374,11 @@ final class SearchLoop {
     if (!(outcome instanceof Outcome.Scored scored) || !scored.fitness().get(0).exact()) {
       return false;
     }
-    double score = scored.fitness().get(0).score();
     boolean leads =
-        journalLeader.isEmpty()
-            || plan.directions().get(0).isBetter(score, journalLeader.getAsDouble());
+        journalLeader == null
+            || Outcome.Scored.order(plan.directions()).compare(scored, journalLeader) < 0;
     if (leads) {
-      journalLeader = OptionalDouble.of(score);
+      journalLeader = scored;
     }
     return leads;
   }
@@ -435,7 +434,8 @@ final class SearchLoop {
     if (!(outcome instanceof Outcome.Scored scores)) {
       return outcome;
     }
-    return new Outcome.Scored(scores.fitness().stream().map(Fitness::withoutItems).toList());
+    return new Outcome.Scored(
+        scores.fitness().stream().map(Fitness::withoutItems).toList(), scores.violation());
   }
 
   private EvolutionResult conclude(Optimizer optimizer, StopReason ended, String detail)
@@ -471,14 +471,16 @@ final class SearchLoop {
         chosenBy = "the validation data, among " + finalists.size() + " finalists";
       }
     }
-    List<SelectedModel> front =
-        plan.objectives().size() == 1
-            ? List.of(chosen)
-            : standings.front().stream().map(trial -> Final.trialModel(plan, trial)).toList();
     return new EvolutionResult(
         chosen,
         bestOnSearch,
-        front,
+        ParetoFront.among(
+            plan.axes(),
+            ParetoFront.Data.SEARCH,
+            plan.objectives().size() == 1
+                ? List.of(bestOnSearch)
+                : Final.trialModels(plan, standings.front())),
+        ParetoFront.among(plan.axes(), ParetoFront.Data.VALIDATION, finalists),
         finalists,
         standings.trials(),
         chosenBy,

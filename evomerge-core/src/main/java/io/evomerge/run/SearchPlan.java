@@ -5,6 +5,7 @@ import io.evomerge.fitness.Objective;
 import io.evomerge.genome.SearchSpace;
 import io.evomerge.optimizer.OptimizerFactory;
 import io.evomerge.recipe.RecipeDecoder;
+import io.evomerge.result.ParetoFront;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -125,6 +126,13 @@ public record SearchPlan(
   /** Returns the directions of the objectives. */
   List<Direction> directions() {
     return objectives.stream().map(Objective::direction).toList();
+  }
+
+  /** Returns the names and directions of the objectives. */
+  List<ParetoFront.Axis> axes() {
+    return objectives.stream()
+        .map(objective -> new ParetoFront.Axis(objective.name(), objective.direction()))
+        .toList();
   }
 
   /** Returns whether any objective has a validation fitness. */

@@ -10,6 +10,10 @@ import com.google.common.base.Preconditions;
  * best of the end, and means of the optimiser's distribution, which no single item of luck
  * selected.
  *
+ * <p>With several objectives, members of the front stand in the place of leaders and best trials:
+ * as many as {@code leaders}, {@code bestTrials} and {@code recommendations} together, spread over
+ * the front, its ends among them.
+ *
  * @param leaders so many of the latest trials that were the best so far when they were scored
  * @param bestTrials so many of the best distinct trials on the search data, at least 1
  * @param recommendations so many of the optimiser's recommendations, such as the means of CMA-ES

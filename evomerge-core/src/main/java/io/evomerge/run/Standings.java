@@ -24,7 +24,7 @@ final class Standings {
   private static final int RECENT = 20;
 
   private final List<Direction> directions;
-  private final Direction direction;
+  private final Comparator<Outcome.Scored> order;
   private final List<TrialRecord> trials = new ArrayList<>();
   private final List<TrialRecord> leaders = new ArrayList<>();
   private final List<Recommendation> recommendations = new ArrayList<>();
@@ -40,7 +40,7 @@ final class Standings {
 
   Standings(List<Objective> objectives) {
     this.directions = objectives.stream().map(Objective::direction).toList();
-    this.direction = directions.get(0);
+    this.order = Outcome.Scored.order(directions);
   }
 
   /** Enters the next trial; returns whether it leads from now on. */
@@ -67,9 +67,8 @@ final class Standings {
     if (!exact(trial)) {
       return false;
     }
-    OptionalDouble bestScore = bestScore();
-    boolean leads =
-        bestScore.isEmpty() || direction.isBetter(score.getAsDouble(), bestScore.getAsDouble());
+    Optional<TrialRecord> best = best();
+    boolean leads = best.isEmpty() || order.compare(scored(trial), scored(best.get())) < 0;
     if (leads) {
       sinceBest = 0;
       leaders.add(trial);
@@ -101,8 +100,12 @@ final class Standings {
     return leaders.isEmpty() ? Optional.empty() : Optional.of(leaders.get(leaders.size() - 1));
   }
 
+  /** Returns the score of the leader, if that violates no constraint. */
   OptionalDouble bestScore() {
-    return best().map(Standings::score).orElse(OptionalDouble.empty());
+    return best()
+        .filter(best -> scored(best).isFeasible())
+        .map(Standings::score)
+        .orElse(OptionalDouble.empty());
   }
 
   List<TrialRecord> trials() {
@@ -121,14 +124,9 @@ final class Standings {
 
   /** Returns the trials scored on all items, the best first; among equals the earlier one. */
   List<TrialRecord> ranked() {
-    Comparator<TrialRecord> order =
-        Comparator.comparingDouble((TrialRecord trial) -> score(trial).getAsDouble());
-    if (direction == Direction.MAXIMIZE) {
-      order = order.reversed();
-    }
     return trials.stream()
         .filter(Standings::exact)
-        .sorted(order.thenComparingLong(TrialRecord::id))
+        .sorted(Comparator.comparing(Standings::scored, order).thenComparingLong(TrialRecord::id))
         .toList();
   }
 
@@ -137,23 +135,14 @@ final class Standings {
     List<TrialRecord> ranked = ranked();
     return ranked.stream()
         .filter(
-            trial -> ranked.stream().noneMatch(other -> dominates(fitness(other), fitness(trial))))
+            trial ->
+                ranked.stream()
+                    .noneMatch(other -> scored(other).dominates(scored(trial), directions)))
         .toList();
   }
 
-  static List<Fitness> fitness(TrialRecord scored) {
-    return ((Outcome.Scored) scored.outcome()).fitness();
-  }
-
-  private boolean dominates(List<Fitness> a, List<Fitness> b) {
-    boolean better = false;
-    for (int i = 0; i < a.size(); i++) {
-      if (directions.get(i).isBetter(b.get(i).score(), a.get(i).score())) {
-        return false;
-      }
-      better |= directions.get(i).isBetter(a.get(i).score(), b.get(i).score());
-    }
-    return better;
+  static Outcome.Scored scored(TrialRecord trial) {
+    return (Outcome.Scored) trial.outcome();
   }
 
   OptionalDouble recentMean() {

@@ -1,6 +1,7 @@
 package io.evomerge.run;
 
 import io.evomerge.candidate.CandidateAssembler;
+import io.evomerge.fitness.Constraint;
 import io.evomerge.fitness.Objective;
 import java.util.List;
 
@@ -18,6 +19,22 @@ public final class TrialEvaluators {
    */
   public static TrialEvaluator local(
       CandidateAssembler assembler, List<Objective> objectives, int parallelism) {
-    return new LocalEvaluator(assembler, objectives, parallelism);
+    return local(assembler, objectives, List.of(), parallelism);
+  }
+
+  /**
+   * Merges and scores candidates under constraints on threads of this process.
+   *
+   * @param assembler stays the caller's to close
+   * @param objectives score the candidates
+   * @param constraints say how far candidates violate what is wanted
+   * @param parallelism threads, each with memory for one candidate; at least 1
+   */
+  public static TrialEvaluator local(
+      CandidateAssembler assembler,
+      List<Objective> objectives,
+      List<Constraint> constraints,
+      int parallelism) {
+    return new LocalEvaluator(assembler, objectives, constraints, parallelism);
   }
 }

@@ -99,6 +99,7 @@ class FloorsTest {
               // Values only: a fitness function or an objective knows candidates.
               "fitness.Direction",
               "fitness.Fitness",
+              "fitness.Hypervolume",
               "fitness.ItemSubset",
               "fitness.Outcome",
               "internal.",

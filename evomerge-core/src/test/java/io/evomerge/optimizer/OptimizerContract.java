@@ -311,6 +311,30 @@ public abstract class OptimizerContract {
   }
 
   @Test
+  void aViolationRanksBehindEveryScoreAndBeforeFailures() {
+    Optimizer plain = create(18);
+    Optimizer violating = create(18);
+    for (int round = 0; round < 10; round++) {
+      List<Proposal> proposals = plain.ask(16);
+      assertThat(violating.ask(16)).isEqualTo(proposals);
+      List<Evaluation> first = new ArrayList<>();
+      List<Evaluation> second = new ArrayList<>();
+      for (Proposal p : proposals) {
+        double cost = cost(p.genome());
+        boolean violates = p.id() % 3 == 0;
+        // The same order by worse scores and by violations with scores that seem good.
+        Outcome.Scored good = (Outcome.Scored) scored(-1e6);
+        first.add(new Evaluation(p.id(), scored(violates ? 1e9 + cost : cost)));
+        second.add(
+            new Evaluation(
+                p.id(), violates ? new Outcome.Scored(good.fitness(), 1 + cost) : scored(cost)));
+      }
+      plain.tell(first);
+      violating.tell(second);
+    }
+  }
+
+  @Test
   void maximisingTheNegativeIsMinimising() {
     List<Direction> minimise = Collections.nCopies(directions().size(), Direction.MINIMIZE);
     List<Direction> maximise = Collections.nCopies(directions().size(), Direction.MAXIMIZE);

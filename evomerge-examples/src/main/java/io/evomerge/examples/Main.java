@@ -27,6 +27,7 @@ import picocli.CommandLine.ScopeType;
       Methods.class,
       DataFlowSearch.class,
       HybridSearch.class,
+      FrontSearch.class,
       CheapFitness.class,
       Draw.class,
       HelpCommand.class

@@ -2,10 +2,13 @@ package io.evomerge.examples;
 
 import io.evomerge.onnx.language.AnswerCheck;
 import io.evomerge.onnx.language.Language;
+import io.evomerge.onnx.language.TextItem;
 import io.evomerge.onnx.language.TextTask;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 
 /** The small models and tasks that come with the examples. */
 final class Zoo {
@@ -35,5 +38,22 @@ final class Zoo {
     return TextTask.read(folder().resolve("tasks/ja_math.jsonl"))
         .maxNewTokens(5)
         .scoredBy(AnswerCheck.lastNumber().inLanguage(Language.JAPANESE).containing("です"));
+  }
+
+  /**
+   * Returns a third of the reading questions in Japanese, right when the whole answer is: every
+   * third item from the one given on, as the file has no splits of its own.
+   *
+   * @param part 0 to search, 1 to choose, 2 to report
+   */
+  static TextTask japaneseQuestions(int part) throws IOException {
+    List<TextItem> all = TextTask.read(folder().resolve("tasks/ja_qa.jsonl")).items();
+    List<TextItem> third = new ArrayList<>();
+    for (int i = part; i < all.size(); i += 3) {
+      third.add(all.get(i));
+    }
+    return TextTask.of("ja_qa." + part, third)
+        .maxNewTokens(6)
+        .scoredBy(AnswerCheck.normalizedText());
   }
 }

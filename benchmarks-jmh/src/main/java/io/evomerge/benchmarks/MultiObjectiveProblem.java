@@ -1,0 +1,98 @@
+package io.evomerge.benchmarks;
+
+import io.evomerge.genome.Gene;
+import io.evomerge.genome.Genome;
+import io.evomerge.genome.SearchSpace;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Functions of several objectives, all to be minimised, with fronts that are known: ZDT (Zitzler,
+ * Deb, Thiele 2000, doi 10.1162/106365600568202) and DTLZ (Deb, Thiele, Laumanns, Zitzler 2002, doi
+ * 10.1109/CEC.2002.1007032).
+ */
+enum MultiObjectiveProblem {
+  /** A convex front: f2 = 1 - sqrt(f1). */
+  ZDT1(30, 2, 1.0 / 3),
+  /** A concave front: f2 = 1 - f1^2. */
+  ZDT2(30, 2, 2.0 / 3),
+  /** A front of five pieces; the area below it by quadrature over 2e7 points. */
+  ZDT3(30, 2, -0.0444260074220278),
+  /** An eighth of a sphere. */
+  DTLZ2(12, 3, Math.PI / 6);
+
+  /** The lowest value of the second objective on the front of ZDT3. */
+  private static final double ZDT3_LOWEST = -0.77336901232654;
+
+  private final int genes;
+  private final int objectives;
+  private final double below;
+
+  MultiObjectiveProblem(int genes, int objectives, double below) {
+    this.genes = genes;
+    this.objectives = objectives;
+    this.below = below;
+  }
+
+  int genes() {
+    return genes;
+  }
+
+  int objectives() {
+    return objectives;
+  }
+
+  /**
+   * Returns the hypervolume of the whole front.
+   *
+   * @param reference of the reference point on every objective, at least 1
+   */
+  double hypervolume(double reference) {
+    if (this == DTLZ2) {
+      return reference * reference * reference - below;
+    }
+    double lowest = this == ZDT3 ? ZDT3_LOWEST : 0;
+    return reference - below + (reference - 1) * (reference - lowest);
+  }
+
+  SearchSpace space() {
+    List<Gene> all = new ArrayList<>();
+    for (int i = 0; i < genes; i++) {
+      all.add(new Gene.Real("x" + i, 0, 1, 0.5));
+    }
+    return SearchSpace.of(all);
+  }
+
+  double[] costs(Genome point) {
+    double[] x = point.values();
+    return this == DTLZ2 ? dtlz2(x) : zdt(x);
+  }
+
+  private double[] zdt(double[] x) {
+    double sum = 0;
+    for (int i = 1; i < x.length; i++) {
+      sum += x[i];
+    }
+    double g = 1 + 9 * sum / (x.length - 1);
+    double share = x[0] / g;
+    double h =
+        switch (this) {
+          case ZDT2 -> 1 - share * share;
+          case ZDT3 -> 1 - Math.sqrt(share) - share * Math.sin(10 * Math.PI * x[0]);
+          default -> 1 - Math.sqrt(share);
+        };
+    return new double[] {x[0], g * h};
+  }
+
+  private static double[] dtlz2(double[] x) {
+    double g = 1;
+    for (int i = 2; i < x.length; i++) {
+      g += (x[i] - 0.5) * (x[i] - 0.5);
+    }
+    double a = x[0] * Math.PI / 2;
+    double b = x[1] * Math.PI / 2;
+    return new double[] {
+      g * Math.cos(a) * Math.cos(b), g * Math.cos(a) * Math.sin(b), g * Math.sin(a)
+    };
+  }
+}
