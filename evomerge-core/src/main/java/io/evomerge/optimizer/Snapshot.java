@@ -12,6 +12,7 @@ import io.evomerge.genome.SearchSpace;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Base64;
 import java.util.List;
 import java.util.Map;
@@ -122,6 +123,20 @@ final class Snapshot {
 
     Reader child(String name) {
       return new Reader(field(name, node.path(name).isObject()));
+    }
+
+    /** The elements of an array of objects. */
+    List<Reader> children(String name) {
+      List<Reader> children = new ArrayList<>();
+      for (JsonNode child : array(name)) {
+        field(name, child.isObject());
+        children.add(new Reader(child));
+      }
+      return children;
+    }
+
+    boolean has(String name) {
+      return node.has(name);
     }
 
     int integer(String name) {

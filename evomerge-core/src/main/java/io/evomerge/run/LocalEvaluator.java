@@ -1,6 +1,6 @@
 package io.evomerge.run;
 
-import io.evomerge.candidate.CandidateAssembler;
+import io.evomerge.candidate.CandidateFactory;
 import io.evomerge.candidate.CandidateModel;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.fitness.Fitness;
@@ -27,13 +27,13 @@ final class LocalEvaluator implements TrialEvaluator {
 
   private static final Logger log = LoggerFactory.getLogger(LocalEvaluator.class);
 
-  private final CandidateAssembler assembler;
+  private final CandidateFactory assembler;
   private final List<Objective> objectives;
   private final int parallelism;
   private final ExecutorService threads;
   private final Deque<WeightStore> idle = new ArrayDeque<>();
 
-  LocalEvaluator(CandidateAssembler assembler, List<Objective> objectives, int parallelism) {
+  LocalEvaluator(CandidateFactory assembler, List<Objective> objectives, int parallelism) {
     this.assembler = assembler;
     this.objectives = List.copyOf(objectives);
     this.parallelism = parallelism;

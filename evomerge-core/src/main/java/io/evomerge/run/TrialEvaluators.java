@@ -1,6 +1,6 @@
 package io.evomerge.run;
 
-import io.evomerge.candidate.CandidateAssembler;
+import io.evomerge.candidate.CandidateFactory;
 import io.evomerge.fitness.Objective;
 import java.util.List;
 
@@ -17,7 +17,7 @@ public final class TrialEvaluators {
    * @param parallelism threads, each with memory for one candidate; at least 1
    */
   public static TrialEvaluator local(
-      CandidateAssembler assembler, List<Objective> objectives, int parallelism) {
+      CandidateFactory assembler, List<Objective> objectives, int parallelism) {
     return new LocalEvaluator(assembler, objectives, parallelism);
   }
 }
