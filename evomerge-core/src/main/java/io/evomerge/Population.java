@@ -130,8 +130,7 @@ public final class Population implements AutoCloseable {
             settings.optimizer,
             living -> {
               Set<String> digests = new HashSet<>();
-              living.forEach(
-                  member -> births.recipe(member).ifPresent(r -> digests.add(r.digest())));
+              living.forEach(member -> births.digest(member).ifPresent(digests::add));
               assembler.retain(digests);
             });
     List<RunListener> listeners = new ArrayList<>(settings.listeners);

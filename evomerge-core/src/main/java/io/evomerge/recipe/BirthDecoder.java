@@ -43,6 +43,7 @@ public final class BirthDecoder implements RecipeDecoder {
   private final Optional<CheckpointRef> base;
   private final List<CheckpointRef> sources;
   private final Map<Integer, MergeRecipe> recipes = new HashMap<>();
+  private final Map<Integer, String> digests = new HashMap<>();
   private final Map<String, MergeRecipe> byDigest = new HashMap<>();
 
   /**
@@ -73,8 +74,12 @@ public final class BirthDecoder implements RecipeDecoder {
       throw new IllegalArgumentException(
           "model " + child + " was born before, in another way: one decoder is for one search");
     }
-    if (child >= space.sources()) {
-      byDigest.put(recipe.digest(), recipe);
+    if (known == null) {
+      String digest = recipe.digest();
+      digests.put(child, digest);
+      if (child >= space.sources()) {
+        byDigest.put(digest, recipe);
+      }
     }
     return recipe;
   }
@@ -151,7 +156,7 @@ public final class BirthDecoder implements RecipeDecoder {
     // A copy is the model that it copies, under one name.
     return recipe.operator().equals(SOURCE)
         ? recipe.sources().get(0)
-        : new CheckpointRef(NAME + number, NAME + number, recipe.digest());
+        : new CheckpointRef(NAME + number, NAME + number, digests.get(number));
   }
 
   /**
@@ -188,6 +193,15 @@ public final class BirthDecoder implements RecipeDecoder {
    */
   public synchronized Optional<MergeRecipe> birth(String digest) {
     return Optional.ofNullable(byDigest.get(digest));
+  }
+
+  /**
+   * Returns the digest of the recipe of a model that was decoded.
+   *
+   * @param number of the model
+   */
+  public synchronized Optional<String> digest(int number) {
+    return Optional.ofNullable(digests.get(number));
   }
 
   /**

@@ -27,6 +27,8 @@ import picocli.CommandLine.ScopeType;
       Methods.class,
       DataFlowSearch.class,
       HybridSearch.class,
+      M2n2Search.class,
+      CycleQdSearch.class,
       Draw.class,
       HelpCommand.class
     },
