@@ -81,7 +81,7 @@ class PopulationTest {
         .sources(one, two)
         .optimizer(Optimizers.m2n2().archive(4).mutation(0.05))
         .maximize("weights", new Weights(0))
-        .stopWhen(StopCondition.evaluations(40))
+        .stopWhen(StopCondition.evaluations(24))
         .seed(3);
   }
 
@@ -92,7 +92,7 @@ class PopulationTest {
         .optimizer(Optimizers.cycleQd())
         .maximize("first", new Weights(0))
         .maximize("second", new Weights(20))
-        .stopWhen(StopCondition.evaluations(40))
+        .stopWhen(StopCondition.evaluations(24))
         .seed(3);
   }
 
@@ -125,7 +125,7 @@ class PopulationTest {
   void theResultScoresAtLeastAsMuchAsTheSourcesWhichAreItsFirstTrials() {
     try (Population population = m2n2().build()) {
       EvolutionResult result = population.run();
-      assertThat(result.trials()).hasSize(40);
+      assertThat(result.trials()).hasSize(24);
       assertThat(result.failures()).isEmpty();
       for (int source = 0; source < 2; source++) {
         assertThat(result.trials().get(source).outcome())
@@ -170,20 +170,20 @@ class PopulationTest {
       Map<String, List<Float>> bestWeights;
       try (Population population = (cycle ? cycleQd() : m2n2()).journal(journal).build()) {
         whole = population.run();
-        bestWeights = weights(population, population.member(39));
+        bestWeights = weights(population, population.member(23));
       }
       Path file;
       try (var files = Files.walk(journal)) {
         file = files.filter(path -> path.toString().endsWith(".jsonl")).findFirst().orElseThrow();
       }
       List<String> lines = Files.readAllLines(file);
-      for (int keep : new int[] {1, 2, 4, 17, 33, lines.size() - 1}) {
+      for (int keep : new int[] {1, 3, 14, lines.size() - 1}) {
         Files.write(file, lines.subList(0, Math.min(keep, lines.size())));
         try (Population population =
             (cycle ? cycleQd() : m2n2()).journal(journal).parallelism(2).build()) {
           EvolutionResult resumed = population.run();
           assertThat(resumed.trials()).as("%s lines", keep).isEqualTo(whole.trials());
-          assertThat(weights(population, population.member(39))).isEqualTo(bestWeights);
+          assertThat(weights(population, population.member(23))).isEqualTo(bestWeights);
         }
       }
     }
@@ -197,7 +197,7 @@ class PopulationTest {
       Map<String, List<Float>> scored;
       try (Population population = (cycle ? cycleQd() : m2n2()).build()) {
         EvolutionResult result = population.run();
-        MergeRecipe recipe = cycle ? population.mixture(result) : population.member(39);
+        MergeRecipe recipe = cycle ? population.mixture(result) : population.member(23);
         scored = weights(population, recipe);
         population.write(recipe, written);
       }
@@ -231,7 +231,7 @@ class PopulationTest {
     Path written = folder.resolve("member");
     try (Population population = m2n2().build()) {
       population.run();
-      population.write(population.member(39), written);
+      population.write(population.member(23), written);
     }
     String text = Files.readString(written.resolve(MemberAssembler.LINEAGE_FILE));
     assertThat(text).contains("\"noise\" : 0.05");

@@ -303,7 +303,7 @@ class MemberAssemblerTest {
   @Test
   void aForgottenLineIsBornAgainWithTheSameBitsHoweverLong() {
     BirthDecoder births = slerps();
-    List<MergeRecipe> line = line(births, 3_000);
+    List<MergeRecipe> line = line(births, 600);
     double[] straight = new double[0];
     try (MemberAssembler assembler = assembler(births)) {
       for (MergeRecipe recipe : line) {
