@@ -45,8 +45,8 @@ class DiversityProgramsTest {
     assertThat(ran.err()).isEmpty();
     assertThat(ran.code()).isZero();
     assertThat(ran.out())
-        .contains("test items: [6, 6, 6]")
-        .contains("mixture, 8 models scored")
-        .contains("above the best source");
+        .contains("ja_math (6)")
+        .contains("seed 1: cycle-qd, mixture of elites");
+    assertThat(run("cycle-qd", "--tasks", "ja_qa").err()).contains("two or more of");
   }
 }
