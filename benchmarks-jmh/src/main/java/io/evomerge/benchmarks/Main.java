@@ -14,8 +14,8 @@ public final class Main {
   /**
    * Starts a program.
    *
-   * @param args {@code soak}, {@code path-soak}, {@code large-merge} or {@code data-flow-genome}
-   *     and its options, or the options of JMH
+   * @param args {@code soak}, {@code path-soak}, {@code large-merge}, {@code data-flow-genome},
+   *     {@code optimizers} or {@code optimizer-overhead} and its options, or the options of JMH
    * @throws Exception if it fails
    */
   public static void main(String[] args) throws Exception {
@@ -35,6 +35,14 @@ public final class Main {
     }
     if (first.equals("data-flow-genome")) {
       DataFlowGenome.main(rest);
+      return;
+    }
+    if (first.equals("optimizers")) {
+      OptimizerEvaluations.main(rest);
+      return;
+    }
+    if (first.equals("optimizer-overhead")) {
+      OptimizerOverhead.main(rest);
       return;
     }
     CommandLineOptions options = new CommandLineOptions(args);

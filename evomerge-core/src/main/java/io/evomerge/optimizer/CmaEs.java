@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /**
  * CMA-ES, the covariance matrix adaptation evolution strategy: the default for searches of some to
@@ -74,34 +75,38 @@ public final class CmaEs implements OptimizerFactory {
     BIPOP
   }
 
-  static final CmaEs DEFAULT = new CmaEs(0, 1, true, Restarts.NONE, 9, 1e-12, 1e-12, 1e14);
+  static final CmaEs DEFAULT = new CmaEs(new Values());
 
-  private final int populationSize;
-  private final double sigma;
-  private final boolean active;
-  private final Restarts restarts;
-  private final int maxRestarts;
-  private final double tolX;
-  private final double tolFun;
-  private final double maxCondition;
+  /** The settings; changed only in a copy that nothing else knows yet. */
+  private static final class Values implements Cloneable {
+    private int populationSize;
+    private double sigma = 1;
+    private boolean active = true;
+    private Restarts restarts = Restarts.NONE;
+    private int maxRestarts = 9;
+    private double tolX = 1e-12;
+    private double tolFun = 1e-12;
+    private double maxCondition = 1e14;
 
-  private CmaEs(
-      int populationSize,
-      double sigma,
-      boolean active,
-      Restarts restarts,
-      int maxRestarts,
-      double tolX,
-      double tolFun,
-      double maxCondition) {
-    this.populationSize = populationSize;
-    this.sigma = sigma;
-    this.active = active;
-    this.restarts = restarts;
-    this.maxRestarts = maxRestarts;
-    this.tolX = tolX;
-    this.tolFun = tolFun;
-    this.maxCondition = maxCondition;
+    Values copy() {
+      try {
+        return (Values) clone();
+      } catch (CloneNotSupportedException e) {
+        throw new AssertionError(e);
+      }
+    }
+  }
+
+  private final Values values;
+
+  private CmaEs(Values values) {
+    this.values = values;
+  }
+
+  private CmaEs with(Consumer<Values> change) {
+    Values changed = values.copy();
+    change.accept(changed);
+    return new CmaEs(changed);
   }
 
   /**
@@ -115,8 +120,7 @@ public final class CmaEs implements OptimizerFactory {
       throw new IllegalArgumentException(
           "populationSize " + populationSize + " must be at least 2");
     }
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.populationSize = populationSize);
   }
 
   /**
@@ -129,8 +133,7 @@ public final class CmaEs implements OptimizerFactory {
     if (!(sigma > 0) || !Double.isFinite(sigma)) {
       throw new IllegalArgumentException("sigma " + sigma + " must be above 0 and finite");
     }
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.sigma = sigma);
   }
 
   /**
@@ -139,8 +142,7 @@ public final class CmaEs implements OptimizerFactory {
    * @param active default true
    */
   public CmaEs active(boolean active) {
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.active = active);
   }
 
   /**
@@ -149,8 +151,7 @@ public final class CmaEs implements OptimizerFactory {
    * @param restarts default {@link Restarts#NONE}
    */
   public CmaEs restarts(Restarts restarts) {
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.restarts = restarts);
   }
 
   /**
@@ -164,8 +165,7 @@ public final class CmaEs implements OptimizerFactory {
     if (maxRestarts < 0 || maxRestarts > 16) {
       throw new IllegalArgumentException("maxRestarts " + maxRestarts + " must be from 0 to 16");
     }
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.maxRestarts = maxRestarts);
   }
 
   /**
@@ -176,8 +176,7 @@ public final class CmaEs implements OptimizerFactory {
    */
   public CmaEs tolX(double tolX) {
     requireTolerance("tolX", tolX);
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.tolX = tolX);
   }
 
   /**
@@ -189,8 +188,7 @@ public final class CmaEs implements OptimizerFactory {
    */
   public CmaEs tolFun(double tolFun) {
     requireTolerance("tolFun", tolFun);
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.tolFun = tolFun);
   }
 
   /**
@@ -203,8 +201,7 @@ public final class CmaEs implements OptimizerFactory {
     if (!(maxCondition > 1)) {
       throw new IllegalArgumentException("maxCondition " + maxCondition + " must be above 1");
     }
-    return new CmaEs(
-        populationSize, sigma, active, restarts, maxRestarts, tolX, tolFun, maxCondition);
+    return with(v -> v.maxCondition = maxCondition);
   }
 
   private static void requireTolerance(String name, double tolerance) {
@@ -215,42 +212,42 @@ public final class CmaEs implements OptimizerFactory {
 
   /** Returns the population size; empty stands for the default, which depends on the space. */
   public OptionalInt populationSize() {
-    return populationSize == 0 ? OptionalInt.empty() : OptionalInt.of(populationSize);
+    return values.populationSize == 0 ? OptionalInt.empty() : OptionalInt.of(values.populationSize);
   }
 
   /** Returns the factor on the initial steps. */
   public double sigma() {
-    return sigma;
+    return values.sigma;
   }
 
   /** Returns whether negative weights are used. */
   public boolean active() {
-    return active;
+    return values.active;
   }
 
   /** Returns what happens when a run has converged. */
   public Restarts restarts() {
-    return restarts;
+    return values.restarts;
   }
 
   /** Returns how often the population is doubled at most. */
   public int maxRestarts() {
-    return maxRestarts;
+    return values.maxRestarts;
   }
 
   /** Returns the tolerance on steps. */
   public double tolX() {
-    return tolX;
+    return values.tolX;
   }
 
   /** Returns the tolerance on scores. */
   public double tolFun() {
-    return tolFun;
+    return values.tolFun;
   }
 
   /** Returns the limit on the condition number. */
   public double maxCondition() {
-    return maxCondition;
+    return values.maxCondition;
   }
 
   @Override
@@ -261,14 +258,15 @@ public final class CmaEs implements OptimizerFactory {
   @Override
   public Map<String, String> settings() {
     Map<String, String> settings = new TreeMap<>();
-    settings.put("populationSize", populationSize == 0 ? "default" : "" + populationSize);
-    settings.put("sigma", Double.toString(sigma));
-    settings.put("active", Boolean.toString(active));
-    settings.put("restarts", restarts.name());
-    settings.put("maxRestarts", Integer.toString(maxRestarts));
-    settings.put("tolX", Double.toString(tolX));
-    settings.put("tolFun", Double.toString(tolFun));
-    settings.put("maxCondition", Double.toString(maxCondition));
+    settings.put(
+        "populationSize", values.populationSize == 0 ? "default" : "" + values.populationSize);
+    settings.put("sigma", Double.toString(values.sigma));
+    settings.put("active", Boolean.toString(values.active));
+    settings.put("restarts", values.restarts.name());
+    settings.put("maxRestarts", Integer.toString(values.maxRestarts));
+    settings.put("tolX", Double.toString(values.tolX));
+    settings.put("tolFun", Double.toString(values.tolFun));
+    settings.put("maxCondition", Double.toString(values.maxCondition));
     return Map.copyOf(settings);
   }
 

@@ -29,7 +29,7 @@ final class CmaEsOptimizer implements Optimizer {
   private final long seed;
   private final GeneCoordinates coordinates;
 
-  private CovarianceAdaptation distribution;
+  private SearchDistribution distribution;
   private OpenGeneration open;
   private History best = new History();
   private History median = new History();
@@ -48,13 +48,7 @@ final class CmaEsOptimizer implements Optimizer {
     this.seed = seed;
     coordinates = new GeneCoordinates(space);
     startSigma = config.sigma();
-    distribution =
-        new CovarianceAdaptation(
-            coordinates.dimension(),
-            populationSize(),
-            config.active(),
-            new double[coordinates.dimension()],
-            startSigma);
+    distribution = distribution(new double[coordinates.dimension()], populationSize());
     open = sample(0);
   }
 
@@ -78,6 +72,10 @@ final class CmaEsOptimizer implements Optimizer {
     loaded.open = loaded.done ? new OpenGeneration(firstId, List.of()) : loaded.sample(firstId);
     loaded.open.load(generation);
     return loaded;
+  }
+
+  private SearchDistribution distribution(double[] mean, int lambda) {
+    return new CovarianceAdaptation(mean.length, lambda, config.active(), mean, startSigma);
   }
 
   private int populationSize() {
@@ -135,6 +133,7 @@ final class CmaEsOptimizer implements Optimizer {
     double[] points =
         distribution.sample(
             coordinates,
+            distribution.populationSize(),
             (member, to, from, count) -> {
               RandomStream stream =
                   RandomStream.of(seed, "cma-es sample", restart, generation, member);
@@ -190,7 +189,7 @@ final class CmaEsOptimizer implements Optimizer {
     double path = 0;
     for (int i = 0; i < n; i++) {
       widest = Math.max(widest, distribution.deviation(i));
-      path = Math.max(path, distribution.sigma() * Math.abs(distribution.pathC(i)));
+      path = Math.max(path, distribution.sigma() * Math.abs(distribution.path(i)));
     }
     if (Math.max(widest, path) < config.tolX() * startSigma) {
       return "steps below tolX " + config.tolX();
@@ -243,7 +242,7 @@ final class CmaEsOptimizer implements Optimizer {
     for (int i = 0; i < mean.length; i++) {
       mean[i] = coordinates.coordinateAt(i, stream.nextDouble());
     }
-    distribution = new CovarianceAdaptation(mean.length, lambda, config.active(), mean, startSigma);
+    distribution = distribution(mean, lambda);
     best = new History();
     median = new History();
   }

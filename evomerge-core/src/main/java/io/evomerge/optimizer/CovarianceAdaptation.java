@@ -20,7 +20,7 @@ import org.apache.commons.math3.distribution.NormalDistribution;
  * drawn to the middle of that value's cell (lower bound and centering of Marty et al.,
  * "LB+IC-CMA-ES", PPSN 2024).
  */
-final class CovarianceAdaptation {
+final class CovarianceAdaptation implements SearchDistribution {
 
   /** Steps of each power iteration that estimates an end of the spectrum. */
   private static final int POWER_STEPS = 8;
@@ -116,42 +116,43 @@ final class CovarianceAdaptation {
     return 4 + (int) (3 * Math.log(n));
   }
 
-  int populationSize() {
+  @Override
+  public int populationSize() {
     return lambda;
   }
 
-  long generation() {
+  @Override
+  public long generation() {
     return generation;
   }
 
-  double sigma() {
+  @Override
+  public double sigma() {
     return sigma;
   }
 
-  /** Returns the estimate of the condition number of the covariance at its last factorisation. */
-  double condition() {
+  @Override
+  public double condition() {
     return condition;
   }
 
-  double mean(int i) {
-    return mean[i];
-  }
-
-  double[] mean() {
+  @Override
+  public double[] mean() {
     return mean.clone();
   }
 
-  /** Returns the standard deviation along a coordinate, without the widening of whole numbers. */
-  double deviation(int i) {
+  @Override
+  public double deviation(int i) {
     return sigma * Math.sqrt(covariance[PackedLower.column(n, i)]);
   }
 
-  double pathC(int i) {
+  @Override
+  public double path(int i) {
     return pathC[i];
   }
 
-  /** Returns whether a tenth of a standard deviation along some axis no longer moves the mean. */
-  boolean stepsVanish() {
+  @Override
+  public boolean stepsVanish() {
     int axis = (int) (generation % n);
     int at = PackedLower.column(n, axis);
     boolean axisVanishes = true;
@@ -169,12 +170,22 @@ final class CovarianceAdaptation {
     return false;
   }
 
-  /**
-   * Draws the generation: lambda points, one after the other, overwritten by the next call.
-   *
-   * @param draw fills a standard normal vector for a member of the generation
-   */
-  double[] sample(GeneCoordinates coordinates, NormalSource draw) {
+  @Override
+  public double[] sample(GeneCoordinates coordinates, int count, NormalSource draw) {
+    widen(coordinates);
+    for (int k = 0; k < count; k++) {
+      draw.fill(k, normals, k * n, n);
+    }
+    PackedLower.multiply(factor, n, normals, steps, count);
+    for (int k = 0; k < count; k++) {
+      for (int i = 0; i < n; i++) {
+        points[k * n + i] = mean[i] + sigma * widening[i] * steps[k * n + i];
+      }
+    }
+    return points;
+  }
+
+  private void widen(GeneCoordinates coordinates) {
     for (int i = 0; i < n; i++) {
       widening[i] = 1;
       if (coordinates.isWhole(i)) {
@@ -185,30 +196,35 @@ final class CovarianceAdaptation {
         widening[i] = Math.max(1, wanted / deviation(i));
       }
     }
-    for (int k = 0; k < lambda; k++) {
-      draw.fill(k, normals, k * n, n);
-    }
-    PackedLower.multiply(factor, n, normals, steps, lambda);
-    for (int k = 0; k < lambda; k++) {
-      for (int i = 0; i < n; i++) {
-        points[k * n + i] = mean[i] + sigma * widening[i] * steps[k * n + i];
-      }
-    }
-    return points;
   }
 
-  /** Fills {@code to[from..from + count)} with standard normal variates of a member. */
-  interface NormalSource {
-    void fill(int member, double[] to, int from, int count);
+  @Override
+  public void place(GeneCoordinates coordinates, int member, double[] from, int at) {
+    if (member == 0) {
+      widen(coordinates);
+    }
+    int to = member * n;
+    for (int i = 0; i < n; i++) {
+      steps[to + i] = (from[at + i] - mean[i]) / (sigma * widening[i]);
+      normals[to + i] = steps[to + i];
+    }
+    PackedLower.solveLower(factor, n, normals, to);
+    double length = 0;
+    for (int i = 0; i < n; i++) {
+      length += normals[to + i] * normals[to + i];
+    }
+    length = Math.sqrt(length);
+    double longest = Math.sqrt(n) + 2.0 * n / (n + 2);
+    double shrink = length > longest ? longest / length : 1;
+    for (int i = 0; i < n; i++) {
+      normals[to + i] *= shrink;
+      steps[to + i] *= shrink;
+      points[to + i] = mean[i] + sigma * widening[i] * steps[to + i];
+    }
   }
 
-  /**
-   * Moves the distribution after the last {@link #sample}.
-   *
-   * @param ranked members, best first
-   * @param scored how many of them have a score; the rest failed and rank last
-   */
-  void update(GeneCoordinates coordinates, int[] ranked, int scored) {
+  @Override
+  public void update(GeneCoordinates coordinates, int[] ranked, int scored) {
     generation++;
     if (scored == 0) {
       return;
@@ -360,7 +376,8 @@ final class CovarianceAdaptation {
     return norm;
   }
 
-  ObjectNode save(ObjectNode to) {
+  @Override
+  public ObjectNode save(ObjectNode to) {
     to.put("population", lambda)
         .put("active", active)
         .put("sigma", sigma)

@@ -139,16 +139,21 @@ final class PackedLower {
     }
   }
 
-  /** Solves L L' x = x in place. */
-  static void solve(double[] l, int n, double[] x) {
+  /** Solves L y = x in place, for the vector that begins at {@code from}. */
+  static void solveLower(double[] l, int n, double[] x, int from) {
     for (int j = 0; j < n; j++) {
       int at = column(n, j) - j;
-      double xj = x[j] / l[at + j];
-      x[j] = xj;
+      double xj = x[from + j] / l[at + j];
+      x[from + j] = xj;
       for (int i = j + 1; i < n; i++) {
-        x[i] -= l[at + i] * xj;
+        x[from + i] -= l[at + i] * xj;
       }
     }
+  }
+
+  /** Solves L L' x = x in place. */
+  static void solve(double[] l, int n, double[] x) {
+    solveLower(l, n, x, 0);
     for (int j = n - 1; j >= 0; j--) {
       int at = column(n, j) - j;
       double sum = x[j];
