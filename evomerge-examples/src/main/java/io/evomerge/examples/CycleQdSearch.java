@@ -146,8 +146,7 @@ final class CycleQdSearch implements Callable<Integer> {
     UnaryOperator<TextTask> scored =
         name.equals("en_math")
             ? all ->
-                all.maxNewTokens(5)
-                    .scoredBy(AnswerCheck.lastNumber().inLanguage(Language.ENGLISH))
+                all.maxNewTokens(5).scoredBy(AnswerCheck.lastNumber().inLanguage(Language.ENGLISH))
             : all -> all.maxNewTokens(6).scoredBy(AnswerCheck.normalizedText());
     // These have one split: the first items are for the search, the others for the report.
     List<TextItem> all = TextTask.read(Zoo.folder().resolve("tasks/" + name + ".jsonl")).items();
@@ -242,7 +241,8 @@ final class CycleQdSearch implements Callable<Integer> {
                 .reduce((a, b) -> b.quality() > a.quality() ? b : a)
                 .orElseThrow()
                 .member();
-        String name = who + "best of " + archives.get(task).size() + " elites for " + tasks.get(task);
+        String name =
+            who + "best of " + archives.get(task).size() + " elites for " + tasks.get(task);
         line(print, name, scores(population, population.member(best), test));
       }
       line(

@@ -75,9 +75,7 @@ final class Digits {
 
   /** The images from one index up to, not including, another. */
   Digits part(int from, int to) {
-    return new Digits(
-        Arrays.copyOfRange(images, from, to),
-        Arrays.copyOfRange(labels, from, to));
+    return new Digits(Arrays.copyOfRange(images, from, to), Arrays.copyOfRange(labels, from, to));
   }
 
   /** The images of some of the digits. */

@@ -43,7 +43,9 @@ final class M2n2Search implements Callable<Integer> {
   @Option(names = "--seeds", description = "Repetitions. Default: ${DEFAULT-VALUE}.")
   private int seeds = 5;
 
-  @Option(names = "--hidden", description = "Hidden units. Default: ${DEFAULT-VALUE}, as published.")
+  @Option(
+      names = "--hidden",
+      description = "Hidden units. Default: ${DEFAULT-VALUE}, as published.")
   private int hidden = 256;
 
   @Option(
@@ -114,8 +116,7 @@ final class M2n2Search implements Callable<Integer> {
     } finally {
       delete(folder);
     }
-    print.printf(
-        Locale.ROOT, "%-46s %16s %16s %8s%n", "read rightly", "search", "test", "against");
+    print.printf(Locale.ROOT, "%-46s %16s %16s %8s%n", "read rightly", "search", "test", "against");
     Found[] ours = found.get("m2n2");
     found.forEach(
         (name, runs) ->
@@ -152,8 +153,7 @@ final class M2n2Search implements Callable<Integer> {
       FitnessFunction searched,
       FitnessFunction tested,
       int seed) {
-    try (Population population =
-        of(low, high, searched).optimizer(optimizer).seed(seed).build()) {
+    try (Population population = of(low, high, searched).optimizer(optimizer).seed(seed).build()) {
       var best = population.run().best();
       return new Found(best.score(), population.evaluate(best.recipe(), tested).score());
     }

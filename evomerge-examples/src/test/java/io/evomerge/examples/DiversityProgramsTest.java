@@ -10,9 +10,7 @@ class DiversityProgramsTest {
 
   @Test
   void twoNetworksOfHalfTheDigitsBecomeOneThatReadsMore() {
-    Object[] args = {
-      "m2n2", "--evaluations", 40, "--seeds", 1, "--hidden", 32, "--parallelism", 2
-    };
+    Object[] args = {"m2n2", "--evaluations", 40, "--seeds", 1, "--hidden", 32, "--parallelism", 2};
     Ran ran = run(args);
     assertThat(ran.err()).isEmpty();
     assertThat(ran.code()).isZero();
@@ -32,21 +30,10 @@ class DiversityProgramsTest {
   @Test
   void expertsOfTheZooAreBredForThreeTasks() {
     Ran ran =
-        run(
-            "cycle-qd",
-            "--evaluations",
-            8,
-            "--items",
-            4,
-            "--test-items",
-            6,
-            "--parallelism",
-            2);
+        run("cycle-qd", "--evaluations", 8, "--items", 4, "--test-items", 6, "--parallelism", 2);
     assertThat(ran.err()).isEmpty();
     assertThat(ran.code()).isZero();
-    assertThat(ran.out())
-        .contains("ja_math (6)")
-        .contains("seed 1: cycle-qd, mixture of elites");
+    assertThat(ran.out()).contains("ja_math (6)").contains("seed 1: cycle-qd, mixture of elites");
     assertThat(run("cycle-qd", "--tasks", "ja_qa").err()).contains("two or more of");
   }
 }
