@@ -6,6 +6,7 @@ import io.evomerge.exception.EvoMergeException;
 import io.evomerge.fitness.FitnessFunction;
 import io.evomerge.genome.ParameterSpace;
 import io.evomerge.merge.MergeOperators;
+import io.evomerge.optimizer.CmaEs;
 import io.evomerge.optimizer.M2n2;
 import io.evomerge.optimizer.Optimizers;
 import io.evomerge.run.StopCondition;
@@ -18,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
@@ -52,6 +54,12 @@ final class M2n2Search implements Callable<Integer> {
       names = "--parallelism",
       description = "Models scored at once; no influence. Default: the processors, at most 4.")
   private int parallelism = Math.min(4, Runtime.getRuntime().availableProcessors());
+
+  @Option(
+      names = "--only",
+      paramLabel = "NAME",
+      description = "Only rows whose names begin with this, and m2n2. Default: all.")
+  private String only = "";
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -89,7 +97,8 @@ final class M2n2Search implements Callable<Integer> {
     Map<String, Found[]> found = new LinkedHashMap<>();
     Path folder = Files.createTempDirectory("evomerge-m2n2");
     try {
-      for (int seed = 0; seed < seeds; seed++) {
+      for (int s = 0; s < seeds; s++) {
+        int seed = s;
         Path low =
             Digits.write(
                 search.of(digit -> digit < 5).train(hidden, 10, 2L * seed),
@@ -100,16 +109,25 @@ final class M2n2Search implements Callable<Integer> {
                 folder.resolve("high" + seed + ".safetensors"));
         FitnessFunction searched = search.fitness("search");
         FitnessFunction tested = test.fitness("test");
-        put(found, "0 to 4 alone", seed, source(low, high, searched, tested, 0));
-        put(found, "5 to 9 alone", seed, source(low, high, searched, tested, 1));
-        put(found, "mean of both", seed, mean(low, high, searched, tested));
-        put(found, "cma-es on 4 weights", seed, cmaEs(low, high, searched, tested, seed));
+        put(found, "0 to 4 alone", seed, () -> source(low, high, searched, tested, 0));
+        put(found, "5 to 9 alone", seed, () -> source(low, high, searched, tested, 1));
+        put(found, "mean of both", seed, () -> mean(low, high, searched, tested));
+        put(
+            found,
+            "cma-es on a weight per source and layer",
+            seed,
+            () -> cmaEs(weights(low, high, searched), tested, seed));
+        put(
+            found,
+            "cma-es on a slerp per layer",
+            seed,
+            () -> cmaEs(slerps(low, high, searched), tested, seed));
         for (Map.Entry<String, M2n2> variant : variants.entrySet()) {
           put(
               found,
               variant.getKey(),
               seed,
-              population(variant.getValue(), low, high, searched, tested, seed));
+              () -> population(variant.getValue(), low, high, searched, tested, seed));
         }
         print.flush();
       }
@@ -133,8 +151,10 @@ final class M2n2Search implements Callable<Integer> {
     return 0;
   }
 
-  private void put(Map<String, Found[]> found, String name, int seed, Found value) {
-    found.computeIfAbsent(name, key -> new Found[seeds])[seed] = value;
+  private void put(Map<String, Found[]> found, String name, int seed, Supplier<Found> value) {
+    if (name.startsWith(only) || name.equals("m2n2")) {
+      found.computeIfAbsent(name, key -> new Found[seeds])[seed] = value.get();
+    }
   }
 
   private Population.Builder of(Path low, Path high, FitnessFunction searched) {
@@ -179,7 +199,7 @@ final class M2n2Search implements Callable<Integer> {
     }
   }
 
-  /** A weight per source and layer, unbounded for practical purposes. */
+  /** A weight per source and layer; steps are small, as the scores fall off steeply. */
   private EvoMerge.Builder weights(Path low, Path high, FitnessFunction searched) {
     return EvoMerge.builder()
         .source("low", low)
@@ -190,16 +210,26 @@ final class M2n2Search implements Callable<Integer> {
                 .freeze("normalize", 0)
                 .range("weight", -1, 2)
                 .start("weight", 0.5)
-                .step("weight", 0.3))
+                .step("weight", 0.1))
         .maximize("digits", searched)
         .parallelism(parallelism);
   }
 
-  private Found cmaEs(
-      Path low, Path high, FitnessFunction searched, FitnessFunction tested, int seed) {
+  /** A share per layer on the arc from one model to the other. */
+  private EvoMerge.Builder slerps(Path low, Path high, FitnessFunction searched) {
+    return EvoMerge.builder()
+        .source("low", low)
+        .source("high", high)
+        .operator(MergeOperators.slerp())
+        .searchSpace(ParameterSpace.perLayer().start("t", 0.5))
+        .maximize("digits", searched)
+        .parallelism(parallelism);
+  }
+
+  private Found cmaEs(EvoMerge.Builder settings, FitnessFunction tested, int seed) {
     try (EvoMerge search =
-        weights(low, high, searched)
-            .optimizer(Optimizers.cmaEs())
+        settings
+            .optimizer(Optimizers.cmaEs().restarts(CmaEs.Restarts.BIPOP))
             .stopWhen(StopCondition.evaluations(evaluations))
             .seed(seed)
             .build()) {
