@@ -18,7 +18,7 @@ final class CmaEsOptimizer implements Optimizer {
 
   private static final Logger LOG = LoggerFactory.getLogger(CmaEsOptimizer.class);
 
-  private static final int SNAPSHOT_VERSION = 1;
+  private static final int SNAPSHOT_VERSION = 2;
   private static final int HISTORY = 20_000;
   private static final int STAGNATION_CHECK_INTERVAL = 16;
   private static final double DIVERGED = 1e4;
@@ -128,22 +128,34 @@ final class CmaEsOptimizer implements Optimizer {
     return node.toString();
   }
 
+  /** Returns a standard normal vector per member of a generation. */
+  private double[] normals(long generation) {
+    int n = coordinates.dimension();
+    double[] normals = new double[Math.multiplyExact(n, distribution.populationSize())];
+    for (int member = 0; member < distribution.populationSize(); member++) {
+      RandomStream stream = RandomStream.of(seed, "cma-es sample", restart, generation, member);
+      for (int i = 0; i < n; i++) {
+        normals[member * n + i] = stream.nextGaussian();
+      }
+    }
+    if (config.orthogonal()) {
+      OrthogonalSteps.orthogonalise(normals, n);
+    }
+    return normals;
+  }
+
   private OpenGeneration sample(long firstId) {
-    long generation = distribution.generation();
+    int lambda = distribution.populationSize();
+    int n = coordinates.dimension();
+    double[] normals = normals(distribution.generation());
     double[] points =
         distribution.sample(
             coordinates,
-            distribution.populationSize(),
-            (member, to, from, count) -> {
-              RandomStream stream =
-                  RandomStream.of(seed, "cma-es sample", restart, generation, member);
-              for (int i = 0; i < count; i++) {
-                to[from + i] = stream.nextGaussian();
-              }
-            });
+            lambda,
+            (member, to, from, count) -> System.arraycopy(normals, member * n, to, from, count));
     List<Genome> genomes = new ArrayList<>();
-    for (int k = 0; k < distribution.populationSize(); k++) {
-      genomes.add(coordinates.genome(points, k * coordinates.dimension()));
+    for (int k = 0; k < lambda; k++) {
+      genomes.add(coordinates.genome(points, k * n));
     }
     return new OpenGeneration(firstId, genomes);
   }
@@ -239,8 +251,8 @@ final class CmaEsOptimizer implements Optimizer {
       lambda = Math.multiplyExact(lambda, 1 << largeRuns);
     }
     double[] mean = new double[coordinates.dimension()];
-    for (int i = 0; i < mean.length; i++) {
-      mean[i] = coordinates.coordinateAt(i, stream.nextDouble());
+    if (smallRun) {
+      Arrays.setAll(mean, i -> coordinates.coordinateAt(i, stream.nextDouble()));
     }
     distribution = distribution(mean, lambda);
     best = new History();

@@ -8,10 +8,13 @@ import org.apache.commons.math3.distribution.NormalDistribution;
  * The search distribution of CMA-ES and its update, one generation at a time.
  *
  * <p>Formulas and constants: Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772v2
- * (2023), figure 6 and table 1. The square root of the covariance is its Cholesky factor, not the
- * symmetric root of an eigendecomposition (as in Krause, Arbones, Igel, NIPS 2016): samples have
- * the same distribution, and lazily renewed it costs a fraction of the rest of a generation even at
- * a thousand genes, where an eigendecomposition costs a hundred times as much.
+ * (2023), figure 6 and table 1; the learning rates of the covariance are those of Akimoto, Hansen,
+ * "Diagonal Acceleration for CMA-ES", Evol. Comput. 28(3), 2020, doi 10.1162/evco_a_00260, where
+ * they are higher, which is from some 20 genes on. The square root of the covariance is its
+ * Cholesky factor, not the symmetric root of an eigendecomposition (as in Krause, Arbones, Igel,
+ * NIPS 2016): samples have the same distribution, and lazily renewed it costs a fraction of the
+ * rest of a generation even at a thousand genes, where an eigendecomposition costs a hundred times
+ * as much.
  *
  * <p>Whole-number genes: samples are widened along a gene so that the chance of another value stays
  * at 1/(n lambda) or more (the margin of Hamano et al., arXiv 2205.13482, here computed anew from
@@ -92,8 +95,15 @@ final class CovarianceAdaptation implements SearchDistribution {
     cSigma = (muEff + 2) / (n + muEff + 5);
     dSigma = 1 + 2 * Math.max(0, Math.sqrt((muEff - 1) / (n + 1)) - 1) + cSigma;
     cC = (4 + muEff / n) / (n + 4 + 2 * muEff / n);
-    c1 = 2 / ((n + 1.3) * (n + 1.3) + muEff);
-    cMu = Math.min(1 - c1, 2 * (0.25 + muEff + 1 / muEff - 2) / ((n + 2.0) * (n + 2.0) + muEff));
+    double manyGenes = 1 / ((n + 3) * Math.pow(n + 1, 0.75) + muEff / 2);
+    double massOfMany = muEff + 1 / muEff - 2 + lambda / (2.0 * (lambda + 5));
+    c1 = Math.max(2 / ((n + 1.3) * (n + 1.3) + muEff), manyGenes);
+    cMu =
+        Math.min(
+            1 - c1,
+            Math.max(
+                2 * (0.25 + muEff + 1 / muEff - 2) / ((n + 2.0) * (n + 2.0) + muEff),
+                massOfMany * manyGenes));
     chiN = Math.sqrt(n) * (1 - 1 / (4.0 * n) + 1 / (21.0 * n * n));
     double minus =
         active

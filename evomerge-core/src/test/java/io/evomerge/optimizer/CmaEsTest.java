@@ -123,11 +123,11 @@ class CmaEsTest extends OptimizerContract {
   @Test
   void theClassicFunctionsAreSolvedWithinTheKnownNumberOfTrials() {
     SearchSpace ten = box(10, -5, 5);
-    assertThat(trialsTo(Optimizers.cmaEs(), ten, CmaEsTest::sphere)).isLessThan(1600);
-    assertThat(trialsTo(Optimizers.cmaEs(), ten, CmaEsTest::ellipsoid)).isLessThan(4600);
-    assertThat(trialsTo(Optimizers.cmaEs(), ten, CmaEsTest::rosenbrock)).isLessThan(6000);
-    assertThat(trialsTo(Optimizers.cmaEs(), ten, CmaEsTest::ackley)).isLessThan(3200);
-    assertThat(trialsTo(Optimizers.cmaEs(), box(40, -5, 5), CmaEsTest::sphere)).isLessThan(5700);
+    assertThat(trialsTo(Optimizers.cmaEs(), ten, CmaEsTest::sphere)).isLessThan(1460);
+    assertThat(trialsTo(Optimizers.cmaEs(), ten, CmaEsTest::ellipsoid)).isLessThan(4104);
+    assertThat(trialsTo(Optimizers.cmaEs(), ten, CmaEsTest::rosenbrock)).isLessThan(5121);
+    assertThat(trialsTo(Optimizers.cmaEs(), ten, CmaEsTest::ackley)).isLessThan(2964);
+    assertThat(trialsTo(Optimizers.cmaEs(), box(40, -5, 5), CmaEsTest::sphere)).isLessThan(5220);
   }
 
   @Test
@@ -136,6 +136,14 @@ class CmaEsTest extends OptimizerContract {
     int active = trialsTo(Optimizers.cmaEs(), ten, CmaEsTest::ellipsoid);
     int passive = trialsTo(Optimizers.cmaEs().active(false), ten, CmaEsTest::ellipsoid);
     assertThat(active).isLessThan((int) (0.9 * passive));
+  }
+
+  @Test
+  void orthogonalStepsSaveTrialsOnASphere() {
+    SearchSpace ten = box(10, -5, 5);
+    int orthogonal = trialsTo(Optimizers.cmaEs(), ten, CmaEsTest::sphere);
+    int independent = trialsTo(Optimizers.cmaEs().orthogonal(false), ten, CmaEsTest::sphere);
+    assertThat(orthogonal).isLessThan((int) (0.95 * independent));
   }
 
   @Test

@@ -103,8 +103,8 @@ class DataFlowSearchTest {
   /** Returns after how many trials the hidden path was proposed, or -1. */
   private static int search(DataFlowSearchSpace space, List<Step> hidden, long seed) {
     boolean slots = space.genes().get(0).name().startsWith("slot.");
-    // Edits have local optima, in which small populations end.
-    CmaEs cmaEs = Optimizers.cmaEs().populationSize(64);
+    // Edits have local optima: small populations end there.
+    CmaEs cmaEs = Optimizers.cmaEs().populationSize(96);
     Optimizer optimizer = cmaEs.create(space, List.of(Direction.MINIMIZE), seed);
     int trials = 0;
     while (!optimizer.isDone() && trials < 20_000) {
