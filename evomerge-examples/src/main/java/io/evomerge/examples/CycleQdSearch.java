@@ -120,11 +120,14 @@ final class CycleQdSearch implements Callable<Integer> {
           String.join(", ", sources),
           items,
           evaluations);
-      print.printf("%-44s", "accuracy on other items of the tasks");
+      print.printf(Locale.ROOT, "%-44s", "accuracy on other items of the tasks");
       test.forEach(
           task ->
-              print.printf("%14s", task.task().name() + " (" + task.task().items().size() + ")"));
-      print.printf("%10s%n", "mean of " + tasks.size());
+              print.printf(
+                  Locale.ROOT,
+                  "%14s",
+                  task.task().name() + " (" + task.task().items().size() + ")"));
+      print.printf(Locale.ROOT, "%10s%n", "mean of " + tasks.size());
       plain(print, search, test);
       for (int seed = 1; seed <= seeds; seed++) {
         breed(print, search, test, seed);
@@ -286,7 +289,7 @@ final class CycleQdSearch implements Callable<Integer> {
 
   /** The mean is that of the tasks that were searched for, which come first. */
   private void line(PrintWriter print, String name, double[] row) {
-    print.printf("%-44s", name);
+    print.printf(Locale.ROOT, "%-44s", name);
     for (double score : row) {
       print.printf(Locale.ROOT, "%14.3f", score);
     }
