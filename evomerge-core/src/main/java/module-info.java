@@ -12,6 +12,7 @@ module io.evomerge.core {
   requires static java.desktop;
 
   exports io.evomerge;
+  exports io.evomerge.allocation;
   exports io.evomerge.candidate;
   exports io.evomerge.checkpoint;
   exports io.evomerge.exception;

@@ -1,5 +1,6 @@
 package io.evomerge;
 
+import io.evomerge.allocation.ItemAllocation;
 import io.evomerge.candidate.CandidateAssembler;
 import io.evomerge.candidate.MergedModelWriter;
 import io.evomerge.candidate.PathForm;
@@ -13,6 +14,7 @@ import io.evomerge.exception.RecipeException;
 import io.evomerge.fitness.Direction;
 import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.FitnessFunction;
+import io.evomerge.fitness.ItemFitness;
 import io.evomerge.fitness.Objective;
 import io.evomerge.genome.DataFlowSpace;
 import io.evomerge.genome.JointSpace;
@@ -315,7 +317,7 @@ public final class EvoMerge implements AutoCloseable {
         search.space(),
         search.decoder(),
         its.objectives,
-        its.optimizer,
+        its.allocatingOptimizer(),
         its.stopWhen,
         its.seed,
         Optional.ofNullable(its.journal),
@@ -354,6 +356,11 @@ public final class EvoMerge implements AutoCloseable {
     all.put("optimizer", its.optimizer.name());
     new TreeMap<>(its.optimizer.settings())
         .forEach((name, value) -> all.put("optimizer." + name, value));
+    ItemAllocation items = its.items;
+    if (items != null) {
+      all.put("items", items.name());
+      new TreeMap<>(items.settings()).forEach((name, value) -> all.put("items." + name, value));
+    }
     for (Objective objective : its.objectives) {
       all.put(
           "objective." + objective.name(),
@@ -397,6 +404,7 @@ public final class EvoMerge implements AutoCloseable {
     OpenModels.@Nullable Model base;
     final List<OpenModels.Model> sources = new ArrayList<>();
     private Semantics semantics = Semantics.PAPER;
+    private @Nullable ItemAllocation items;
     private StopCondition stopWhen = StopCondition.evaluations(1_000);
     private int parallelism = 1;
     private @Nullable Path journal;
@@ -420,6 +428,7 @@ public final class EvoMerge implements AutoCloseable {
       space = other.space;
       optimizer = other.optimizer;
       objectives.addAll(other.objectives);
+      items = other.items;
       stopWhen = other.stopWhen;
       seed = other.seed;
       parallelism = other.parallelism;
@@ -656,6 +665,18 @@ public final class EvoMerge implements AutoCloseable {
     }
 
     /**
+     * Scores candidates on some of the items while the search goes on, and its leaders on all of
+     * them at its end. The only objective must be an {@link ItemFitness}.
+     *
+     * @param value one of {@link io.evomerge.allocation.ItemAllocations}; default: all candidates
+     *     are scored on all items
+     */
+    public Builder items(ItemAllocation value) {
+      items = value;
+      return this;
+    }
+
+    /**
      * When to end.
      *
      * @param value default 1,000 evaluations, as published
@@ -882,6 +903,9 @@ public final class EvoMerge implements AutoCloseable {
           problems.add("two objectives are named '" + objective.name() + "'");
         }
       }
+      if (items != null) {
+        checkItems(items, problems);
+      }
       if (parallelism < 1) {
         problems.add("parallelism: got " + parallelism + ", wanted at least 1");
       }
@@ -894,6 +918,41 @@ public final class EvoMerge implements AutoCloseable {
       if (dtype != null && !dtype.isFloating()) {
         problems.add("dtype: got " + dtype + ", wanted a floating-point type");
       }
+    }
+
+    private void checkItems(ItemAllocation allocation, List<String> problems) {
+      if (objectives.size() > 1) {
+        problems.add(
+            "items("
+                + allocation.name()
+                + ") works on one objective, got "
+                + objectives.size()
+                + ": combine them into one number, or leave items(...) out");
+      } else if (objectives.size() == 1) {
+        Objective objective = objectives.get(0);
+        if (!(objective.function() instanceof ItemFitness fitness)) {
+          problems.add(
+              "items("
+                  + allocation.name()
+                  + "): the fitness of '"
+                  + objective.name()
+                  + "' has no items to choose from: implement ItemFitness, as a TextEvaluator does,"
+                  + " or leave items(...) out");
+        } else {
+          try {
+            allocation.over(optimizer, fitness.itemCount(), fitness.itemMean());
+          } catch (IllegalArgumentException e) {
+            problems.add("items(" + allocation.name() + "): " + e.getMessage());
+          }
+        }
+      }
+    }
+
+    /** The optimiser of the search, within the allocation of items if there is one. */
+    private OptimizerFactory allocatingOptimizer() {
+      return items != null && objectives.get(0).function() instanceof ItemFitness fitness
+          ? items.over(optimizer, fitness.itemCount(), fitness.itemMean())
+          : optimizer;
     }
 
     /** What a stage inherits and does not need is no mistake. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.assertj.core.api.Assertions.within;
 
+import io.evomerge.allocation.ItemAllocations;
 import io.evomerge.candidate.CandidateModel;
 import io.evomerge.checkpoint.Checkpoint;
 import io.evomerge.checkpoint.Checkpoints;
@@ -16,6 +17,8 @@ import io.evomerge.exception.RecipeException;
 import io.evomerge.exception.SearchFailedException;
 import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.FitnessFunction;
+import io.evomerge.fitness.ItemFitness;
+import io.evomerge.fitness.ItemSubset;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Gene;
 import io.evomerge.genome.ParameterSpace;
@@ -41,6 +44,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -51,6 +55,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -112,6 +117,71 @@ class EvoMergeTest {
         .maximize("near", fitness)
         .stopWhen(StopCondition.evaluations(24))
         .seed(5);
+  }
+
+  // Items
+
+  /** Each weight of the head is an item. */
+  private static final class PerWeight implements ItemFitness {
+
+    @Override
+    public int itemCount() {
+      return 32;
+    }
+
+    @Override
+    public double score(CandidateModel candidate) {
+      return evaluate(candidate).score();
+    }
+
+    @Override
+    public Fitness evaluate(CandidateModel candidate) {
+      return evaluate(candidate, ItemSubset.all());
+    }
+
+    @Override
+    public Fitness evaluate(CandidateModel candidate, ItemSubset items) {
+      float[] head = head(candidate);
+      IntStream indices = items.isAll() ? IntStream.range(0, 32) : Arrays.stream(items.indices());
+      double[] scores = indices.mapToDouble(i -> -Math.abs(head[i] - 0.01 * (i % 5))).toArray();
+      double mean = Arrays.stream(scores).average().orElseThrow();
+      return new Fitness(mean, scores, Map.of()).onItems(items);
+    }
+  }
+
+  @Test
+  void candidatesAreScoredOnItemsAndTheBestOnAllOfThem() {
+    try (EvoMerge search =
+        linear(new PerWeight())
+            .items(ItemAllocations.successiveHalving())
+            .stopWhen(StopCondition.itemEvaluations(1000))
+            .build()) {
+      EvolutionResult result = search.run();
+      assertThat(result.best().fitness().get(0).exact()).isTrue();
+      assertThat(result.best().score())
+          .isEqualTo(search.evaluate(result.best().recipe(), new PerWeight()).score());
+      assertThat(result.trials()).hasSizeGreaterThan(40);
+      assertThat(result.provenance().settings())
+          .containsEntry("items", "successive-halving")
+          .containsEntry("items.eta", "2.0")
+          .containsEntry("optimizer", "cma-es");
+    }
+  }
+
+  @Test
+  void aFitnessWithoutItemsIsRefusedWithWhatToDo() {
+    assertThatThrownBy(
+            () ->
+                linear(candidate -> 0)
+                    .maximize("other", new PerWeight())
+                    .items(ItemAllocations.racing())
+                    .build())
+        .isInstanceOf(ConfigurationException.class)
+        .hasMessageContaining("items(racing) works on one objective, got 2");
+    assertThatThrownBy(() -> linear(candidate -> 0).items(ItemAllocations.racing()).build())
+        .isInstanceOf(ConfigurationException.class)
+        .hasMessageContaining("the fitness of 'near' has no items to choose from")
+        .hasMessageContaining("implement ItemFitness");
   }
 
   // Building

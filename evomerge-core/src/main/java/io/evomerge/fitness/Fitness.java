@@ -9,15 +9,43 @@ import java.util.TreeMap;
  * How good a candidate is on one objective; immutable.
  *
  * @param score the number that is optimised; must be finite to count
- * @param items scores of the single items of the task in their order, or an empty array
+ * @param items scores of the single items that were scored, in their order, or an empty array
  * @param details further numbers for the report, by name, e.g. {@code answer_only}
+ * @param weights what each item weighs in the score, above 0, one per item; an empty array where
+ *     all weigh the same
+ * @param subset which items of the task were scored
  */
-public record Fitness(double score, double[] items, Map<String, Double> details) {
+public record Fitness(
+    double score,
+    double[] items,
+    Map<String, Double> details,
+    double[] weights,
+    ItemSubset subset) {
 
-  /** Copies. */
+  /**
+   * Copies.
+   *
+   * @throws IllegalArgumentException if there are weights, but not one for each item
+   */
   public Fitness {
     items = items.clone();
     details = Collections.unmodifiableMap(new TreeMap<>(details));
+    weights = weights.clone();
+    if (weights.length > 0 && weights.length != items.length) {
+      throw new IllegalArgumentException(
+          "got " + weights.length + " weights for " + items.length + " items, wanted one for each");
+    }
+  }
+
+  /**
+   * A score on all items, which weigh the same.
+   *
+   * @param score the number that is optimised
+   * @param items scores of the single items of the task in their order, or an empty array
+   * @param details further numbers for the report, by name
+   */
+  public Fitness(double score, double[] items, Map<String, Double> details) {
+    this(score, items, details, new double[0], ItemSubset.all());
   }
 
   /**
@@ -29,9 +57,33 @@ public record Fitness(double score, double[] items, Map<String, Double> details)
     return new Fitness(score, new double[0], Map.of());
   }
 
+  /** Returns whether the score is that on all items, rather than on some or an estimate. */
+  public boolean exact() {
+    return subset.isAll();
+  }
+
+  /**
+   * Returns the same, but for the items that it says it is of.
+   *
+   * @param scored which items of the task were scored
+   */
+  public Fitness onItems(ItemSubset scored) {
+    return new Fitness(score, items, details, weights, scored);
+  }
+
+  /** Returns the same without the scores of the items: these can be many. */
+  public Fitness withoutItems() {
+    return new Fitness(score, new double[0], details, new double[0], subset);
+  }
+
   @Override
   public double[] items() {
     return items.clone();
+  }
+
+  @Override
+  public double[] weights() {
+    return weights.clone();
   }
 
   @Override
@@ -39,6 +91,8 @@ public record Fitness(double score, double[] items, Map<String, Double> details)
     return other instanceof Fitness that
         && Double.compare(score, that.score) == 0
         && Arrays.equals(items, that.items)
+        && Arrays.equals(weights, that.weights)
+        && subset.equals(that.subset)
         && details.equals(that.details);
   }
 
@@ -49,6 +103,14 @@ public record Fitness(double score, double[] items, Map<String, Double> details)
 
   @Override
   public String toString() {
-    return "Fitness[" + score + ", " + items.length + " items, " + details + "]";
+    return "Fitness["
+        + score
+        + ", "
+        + items.length
+        + " items"
+        + (exact() ? "" : ": " + subset)
+        + ", "
+        + details
+        + "]";
   }
 }

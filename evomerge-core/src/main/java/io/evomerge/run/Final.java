@@ -1,8 +1,12 @@
 package io.evomerge.run;
 
+import io.evomerge.allocation.EstimatingOptimizer;
 import io.evomerge.fitness.Direction;
+import io.evomerge.fitness.Fitness;
+import io.evomerge.fitness.ItemSubset;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Genome;
+import io.evomerge.optimizer.Optimizer;
 import io.evomerge.result.SelectedModel;
 import io.evomerge.result.TrialRecord;
 import java.util.ArrayDeque;
@@ -14,6 +18,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -54,9 +59,66 @@ final class Final {
     this.listeners = listeners;
   }
 
+  /**
+   * Scores on all search items what leads by estimates, and what is recommended; returns those that
+   * could be scored.
+   */
+  List<SelectedModel> confirm(EstimatingOptimizer optimizer) throws InterruptedException {
+    Map<String, SelectedModel> field = new LinkedHashMap<>();
+    for (EstimatingOptimizer.Estimate one : optimizer.leaders()) {
+      // One that was scored on all items is among the trials with its score.
+      if (one.items().isAll()) {
+        continue;
+      }
+      enter(field, unscored(one.genome(), "trial " + one.trial()));
+    }
+    optimizer.recommendation().ifPresent(mean -> enter(field, unscored(mean, "last mean")));
+    List<SelectedModel> models = List.copyOf(field.values());
+    Map<String, Outcome> outcomes = evaluate(models, TrialTask.Data.SEARCH);
+    List<SelectedModel> confirmed = new ArrayList<>();
+    for (SelectedModel model : models) {
+      if (outcomes.get(model.recipe().digest()) instanceof Outcome.Scored scores) {
+        confirmed.add(withFitness(model, scores));
+      }
+    }
+    return confirmed;
+  }
+
+  /**
+   * Returns the best model with a score on all search items, among equals a trial, then the one
+   * that leads by estimates; if there is none, the one that leads by estimates, its score being
+   * one.
+   */
+  Optional<SelectedModel> best(
+      Standings standings, List<SelectedModel> confirmed, Optimizer optimizer) {
+    Optional<SelectedModel> best = standings.best().map(trial -> trialModel(plan, trial));
+    Direction direction = plan.objectives().get(0).direction();
+    for (SelectedModel each : confirmed) {
+      if (best.isEmpty() || direction.isBetter(each.score(), best.get().score())) {
+        best = Optional.of(each);
+      }
+    }
+    if (best.isEmpty() && optimizer instanceof EstimatingOptimizer estimates) {
+      return estimates.leaders().stream()
+          .findFirst()
+          .map(
+              one -> {
+                SelectedModel model = unscored(one.genome(), "trial " + one.trial());
+                return new SelectedModel(
+                    model.recipe(),
+                    model.genome(),
+                    model.origin(),
+                    List.of(Fitness.of(one.score()).onItems(one.items())),
+                    List.of());
+              });
+    }
+    return best;
+  }
+
   /** Returns the finalists that could be scored, the best on the validation data first. */
-  List<SelectedModel> hold(Standings standings) throws InterruptedException {
-    List<SelectedModel> field = field(standings);
+  List<SelectedModel> hold(Standings standings, List<SelectedModel> confirmed)
+      throws InterruptedException {
+    List<SelectedModel> field = field(standings, confirmed);
     Map<String, Outcome> outcomes = evaluate(field, TrialTask.Data.VALIDATION);
     List<SelectedModel> finalists = new ArrayList<>();
     for (SelectedModel model : field) {
@@ -78,8 +140,9 @@ final class Final {
   }
 
   /** The field, without doubles: start, leaders, best trials, recommendations. */
-  private List<SelectedModel> field(Standings standings) {
+  private List<SelectedModel> field(Standings standings, List<SelectedModel> confirmed) {
     Map<String, SelectedModel> field = new LinkedHashMap<>();
+    confirmed.forEach(model -> enter(field, model));
     if (plan.selection().start()) {
       enter(field, unscored(plan.space().start(), "start"));
     }
@@ -132,11 +195,12 @@ final class Final {
   private SelectedModel withFitness(SelectedModel winner) throws InterruptedException {
     Outcome outcome =
         evaluate(List.of(winner), TrialTask.Data.SEARCH).get(winner.recipe().digest());
-    if (!(outcome instanceof Outcome.Scored scores)) {
-      return winner;
-    }
+    return outcome instanceof Outcome.Scored scores ? withFitness(winner, scores) : winner;
+  }
+
+  private static SelectedModel withFitness(SelectedModel model, Outcome.Scored scores) {
     return new SelectedModel(
-        winner.recipe(), winner.genome(), winner.origin(), scores.fitness(), winner.validation());
+        model.recipe(), model.genome(), model.origin(), scores.fitness(), model.validation());
   }
 
   /** When cancelled, it finishes what is under way and leaves the rest out. */
@@ -163,7 +227,8 @@ final class Final {
       if (running > 0) {
         Finished one = finished.take();
         running--;
-        Outcome outcome = SearchLoop.checked(one.outcome(), plan.objectives().size());
+        Outcome outcome =
+            SearchLoop.checked(one.outcome(), plan.objectives().size(), ItemSubset.all());
         if (journal != null && outcome instanceof Outcome.Scored) {
           journal.addFinal(one.model(), data, outcome, elapsedMillis.getAsLong());
         }
@@ -186,6 +251,10 @@ final class Final {
       SelectedModel validated = withValidation(model, scores);
       int done = outcomes.size();
       listeners.accept(listener -> listener.onValidation(validated, done, total));
+    } else {
+      SelectedModel confirmed = withFitness(model, scores);
+      int done = outcomes.size();
+      listeners.accept(listener -> listener.onConfirmation(confirmed, done, total));
     }
   }
 }

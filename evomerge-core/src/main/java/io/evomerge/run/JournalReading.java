@@ -32,6 +32,7 @@ final class JournalReading {
   private final List<TrialRecord> trials = new ArrayList<>();
   private final Map<String, Integer> failures = new LinkedHashMap<>();
   private final List<SelectedModel> finalists = new ArrayList<>();
+  private final List<SelectedModel> confirmed = new ArrayList<>();
   private @Nullable SelectedModel leader;
   private long elapsedMillis;
 
@@ -50,6 +51,15 @@ final class JournalReading {
                 text(line.path("origin")),
                 List.of(),
                 withoutItems(scored)));
+      }
+      if (!validation && RunJournal.outcome(line) instanceof Outcome.Scored scored) {
+        confirmed.add(
+            new SelectedModel(
+                recipe(line),
+                Genome.of(),
+                text(line.path("origin")),
+                withoutItems(scored),
+                List.of()));
       }
     }
   }
@@ -71,9 +81,7 @@ final class JournalReading {
   }
 
   private static List<Fitness> withoutItems(Outcome.Scored scored) {
-    return scored.fitness().stream()
-        .map(fitness -> new Fitness(fitness.score(), new double[0], fitness.details()))
-        .toList();
+    return scored.fitness().stream().map(Fitness::withoutItems).toList();
   }
 
   private static String text(JsonNode node) {
@@ -85,15 +93,22 @@ final class JournalReading {
   }
 
   Optional<EvolutionResult> result() {
-    if (leader == null) {
-      return Optional.empty();
-    }
     boolean maximize =
         settings.entrySet().stream()
             .filter(e -> e.getKey().startsWith("objective."))
             .findFirst()
             .map(e -> e.getValue().startsWith(Direction.MAXIMIZE.name()))
             .orElse(true);
+    // A search on subsets of the items has few exact scores before its end, or none.
+    for (SelectedModel each : confirmed) {
+      Direction direction = maximize ? Direction.MAXIMIZE : Direction.MINIMIZE;
+      if (leader == null || direction.isBetter(each.score(), leader.score())) {
+        leader = each;
+      }
+    }
+    if (leader == null) {
+      return Optional.empty();
+    }
     Comparator<SelectedModel> order =
         Comparator.comparingDouble(model -> model.validation().get(0).score());
     finalists.sort(maximize ? order.reversed() : order);

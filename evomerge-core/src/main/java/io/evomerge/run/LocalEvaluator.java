@@ -5,6 +5,8 @@ import io.evomerge.candidate.CandidateModel;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.fitness.Fitness;
 import io.evomerge.fitness.FitnessFunction;
+import io.evomerge.fitness.ItemFitness;
+import io.evomerge.fitness.ItemSubset;
 import io.evomerge.fitness.Objective;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.internal.threads.WorkerThreads;
@@ -61,7 +63,7 @@ final class LocalEvaluator implements TrialEvaluator {
               task.data() == TrialTask.Data.VALIDATION
                   ? objective.validation().orElse(objective.function())
                   : objective.function();
-          Fitness fitness = function.evaluate(candidate);
+          Fitness fitness = evaluate(objective, function, candidate, task.items());
           if (fitness == null || !Double.isFinite(fitness.score())) {
             return new Outcome.Failed(
                 "fitness '"
@@ -82,6 +84,29 @@ final class LocalEvaluator implements TrialEvaluator {
           e.getMessage() == null ? "" : ": " + e.getMessage().lines().findFirst().orElse("");
       return new Outcome.Failed(e.getClass().getName() + message);
     }
+  }
+
+  private static Fitness evaluate(
+      Objective objective, FitnessFunction function, CandidateModel candidate, ItemSubset items)
+      throws Exception {
+    if (items.isAll()) {
+      return function.evaluate(candidate);
+    }
+    if (!(function instanceof ItemFitness perItem)) {
+      throw new IllegalArgumentException(
+          "fitness '"
+              + objective.name()
+              + "' has no items to choose from; implement ItemFitness, or score all of it");
+    }
+    Fitness fitness = perItem.evaluate(candidate, items.requireWithin(perItem.itemCount()));
+    if (fitness != null) {
+      ItemScores.problem(fitness, items)
+          .ifPresent(
+              problem -> {
+                throw new IllegalStateException("fitness '" + objective.name() + "': " + problem);
+              });
+    }
+    return fitness;
   }
 
   private WeightStore takeStore() {

@@ -9,9 +9,11 @@ import java.util.OptionalLong;
  * How far a search is; a snapshot.
  *
  * @param evaluations trials finished, failed and cached ones included
+ * @param itemEvaluations items scored in them, cached trials left out; a fitness without item
+ *     scores counts as one item, a failed trial as none
  * @param failed trials that failed
  * @param cached trials whose recipe had been scored before
- * @param best best score on the first objective so far
+ * @param best best score on the first objective so far, of trials scored on all items
  * @param bestTrial number of the trial that has it
  * @param recentMean mean score of the last trials on the first objective, at most 20
  * @param evaluationsPerSecond in this process, since it started
@@ -20,6 +22,7 @@ import java.util.OptionalLong;
  */
 public record Progress(
     long evaluations,
+    long itemEvaluations,
     long failed,
     long cached,
     OptionalDouble best,

@@ -7,8 +7,10 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.evomerge.exception.JournalException;
 import io.evomerge.fitness.Fitness;
+import io.evomerge.fitness.ItemSubset;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Genome;
+import io.evomerge.optimizer.Proposal;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeFiles;
 import io.evomerge.result.SelectedModel;
@@ -49,6 +51,9 @@ final class RunJournal implements AutoCloseable {
   /** The key of a recipe in full; {@code recipe} is its digest. */
   static final String MODEL = "model";
 
+  /** The key of the items that a trial was scored on; absent where these are all. */
+  private static final String ITEMS = "on_items";
+
   private final Path file;
   private final FileChannel channel;
   private final Map<Long, Trial> trials = new HashMap<>();
@@ -56,7 +61,8 @@ final class RunJournal implements AutoCloseable {
   private long elapsedMillis;
 
   /** A trial as it was journalled. */
-  record Trial(Genome genome, String digest, Outcome outcome, long elapsedMillis) {}
+  record Trial(
+      Genome genome, String digest, ItemSubset items, Outcome outcome, long elapsedMillis) {}
 
   private RunJournal(Path file, FileChannel channel) {
     this.file = file;
@@ -205,6 +211,7 @@ final class RunJournal implements AutoCloseable {
             new Trial(
                 genome(line),
                 line.get("recipe").asText(),
+                items(line),
                 outcome(line),
                 line.path("elapsed_ms").asLong()));
       } else if (line.has("final")) {
@@ -225,6 +232,10 @@ final class RunJournal implements AutoCloseable {
     return Genome.of(values);
   }
 
+  private static ItemSubset items(JsonNode line) {
+    return line.has(ITEMS) ? ItemSubset.parse(line.get(ITEMS).asText()) : ItemSubset.all();
+  }
+
   static Outcome outcome(JsonNode line) {
     if (line.has("failed")) {
       return new Outcome.Failed(line.get("failed").asText());
@@ -238,13 +249,19 @@ final class RunJournal implements AutoCloseable {
       one.path("details")
           .properties()
           .forEach(e -> details.put(e.getKey(), e.getValue().asDouble()));
-      scores.add(new Fitness(one.get("score").doubleValue(), items(one.path("items")), details));
+      scores.add(
+          new Fitness(
+              one.get("score").doubleValue(),
+              numbers(one.path("items")),
+              details,
+              numbers(one.path("weights")),
+              items(line)));
     }
     return new Outcome.Scored(scores);
   }
 
   /** Items that are all 0 or 1, the common case, are a string of digits. */
-  private static double[] items(JsonNode node) {
+  private static double[] numbers(JsonNode node) {
     if (node.isTextual()) {
       return node.asText().chars().mapToDouble(c -> c - '0').toArray();
     }
@@ -267,6 +284,12 @@ final class RunJournal implements AutoCloseable {
         double[] items = fitness.items();
         if (items.length > 0) {
           putItems(one, items);
+        }
+        if (items.length > 0 && fitness.weights().length > 0) {
+          ArrayNode weights = one.putArray("weights");
+          for (double weight : fitness.weights()) {
+            weights.add(weight);
+          }
         }
         if (!fitness.details().isEmpty()) {
           ObjectNode details = one.putObject("details");
@@ -299,12 +322,15 @@ final class RunJournal implements AutoCloseable {
   }
 
   /** Takes a trial out, if it is here: the search asks for each once, and scores may be large. */
-  @Nullable Trial takeTrial(long id, Genome genome, String digest) {
+  @Nullable Trial takeTrial(Proposal proposal, String digest) {
+    long id = proposal.id();
     Trial trial = trials.remove(id);
     if (trial == null) {
       return null;
     }
-    if (!trial.genome().equals(genome) || !trial.digest().equals(digest)) {
+    if (!trial.genome().equals(proposal.genome())
+        || !trial.digest().equals(digest)
+        || !trial.items().equals(proposal.items())) {
       throw new JournalException(
           "journal "
               + file
@@ -338,17 +364,19 @@ final class RunJournal implements AutoCloseable {
    * @param leader its recipe, if it is the best so far: for those who look at a run under way
    */
   void addTrial(
-      long id,
-      Genome genome,
+      Proposal proposal,
       String digest,
       Outcome outcome,
       Optional<MergeRecipe> leader,
       long elapsedMillis) {
-    ObjectNode line = JSON.createObjectNode().put("trial", id).put("recipe", digest);
+    ObjectNode line = JSON.createObjectNode().put("trial", proposal.id()).put("recipe", digest);
+    if (!proposal.items().isAll()) {
+      line.put(ITEMS, proposal.items().toString());
+    }
     leader.ifPresent(recipe -> line.set(MODEL, tree(recipe)));
     putOutcome(line, outcome);
     ArrayNode genes = line.putArray("genome");
-    for (double value : genome.values()) {
+    for (double value : proposal.genome().values()) {
       genes.add(value);
     }
     append(line.put("elapsed_ms", elapsedMillis));

@@ -38,6 +38,16 @@ public interface RunListener {
   default void onTrial(TrialRecord trial, boolean improved, Progress progress) {}
 
   /**
+   * A model that was no trial on all search items was scored on all of them, at the end: one that
+   * leads by an estimate, or one that the optimiser recommends.
+   *
+   * @param model with its fitness on the search data
+   * @param done number of such models scored, this one included
+   * @param total number of such models
+   */
+  default void onConfirmation(SelectedModel model, int done, int total) {}
+
+  /**
    * A finalist was scored on the validation data.
    *
    * @param finalist with its validation fitness

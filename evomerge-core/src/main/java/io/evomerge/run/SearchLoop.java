@@ -1,8 +1,10 @@
 package io.evomerge.run;
 
+import io.evomerge.allocation.EstimatingOptimizer;
 import io.evomerge.exception.EvoMergeException;
 import io.evomerge.exception.SearchFailedException;
 import io.evomerge.fitness.Fitness;
+import io.evomerge.fitness.ItemSubset;
 import io.evomerge.fitness.Outcome;
 import io.evomerge.optimizer.Evaluation;
 import io.evomerge.optimizer.Optimizer;
@@ -68,6 +70,7 @@ final class SearchLoop {
   private final Map<String, List<Long>> waiting = new HashMap<>();
   private final Standings standings;
   private long cached;
+  private long itemEvaluations;
   private long replayed;
   private int running;
   private long nextToTell;
@@ -77,7 +80,13 @@ final class SearchLoop {
   private @Nullable RunJournal journal;
 
   /** A trial without an outcome; a genome that describes no model has no recipe. */
-  private record Open(Proposal proposal, String digest, @Nullable MergeRecipe recipe) {}
+  private record Open(Proposal proposal, String digest, @Nullable MergeRecipe recipe) {
+
+    /** What is evaluated once: a recipe on some items. */
+    String key() {
+      return proposal.items().isAll() ? digest : digest + ' ' + proposal.items();
+    }
+  }
 
   private record Done(Outcome outcome, boolean cached, long elapsedMillis) {}
 
@@ -166,7 +175,7 @@ final class SearchLoop {
     while (running > 0) {
       take(finished.take());
     }
-    EvolutionResult result = conclude(reason, detail);
+    EvolutionResult result = conclude(optimizer, reason, detail);
     tellListeners(listener -> listener.onEnd(result));
     return result;
   }
@@ -204,31 +213,32 @@ final class SearchLoop {
       return;
     }
     String digest = recipe.digest();
-    open.put(proposal.id(), new Open(proposal, digest, recipe));
-    RunJournal.Trial known =
-        journal == null ? null : journal.takeTrial(proposal.id(), proposal.genome(), digest);
+    Open trial = new Open(proposal, digest, recipe);
+    String key = trial.key();
+    open.put(proposal.id(), trial);
+    RunJournal.Trial known = journal == null ? null : journal.takeTrial(proposal, digest);
     if (known != null) {
       replayed++;
-      boolean seen = scored.containsKey(digest);
-      remember(digest, known.outcome());
+      boolean seen = scored.containsKey(key);
+      remember(key, known.outcome());
       leads(known.outcome());
       done.put(proposal.id(), new Done(known.outcome(), seen, known.elapsedMillis()));
       return;
     }
-    Outcome same = scored.get(digest);
+    Outcome same = scored.get(key);
     if (same != null) {
       journal(proposal.id(), same);
       done.put(proposal.id(), new Done(same, true, elapsedMillis()));
       return;
     }
-    List<Long> others = waiting.get(digest);
+    List<Long> others = waiting.get(key);
     if (others != null) {
       others.add(proposal.id());
       return;
     }
-    waiting.put(digest, new ArrayList<>());
+    waiting.put(key, new ArrayList<>());
     running++;
-    submit(evaluator, new TrialTask(recipe, TrialTask.Data.SEARCH))
+    submit(evaluator, new TrialTask(recipe, TrialTask.Data.SEARCH, proposal.items()))
         .whenComplete(
             (outcome, error) -> finished.add(new Finished(proposal.id(), outcome(outcome, error))));
   }
@@ -255,11 +265,11 @@ final class SearchLoop {
       return;
     }
     running--;
-    Outcome outcome = checked(one.outcome(), plan.objectives().size());
     Open trial = open.get(one.id());
-    remember(trial.digest(), outcome);
+    Outcome outcome = checked(one.outcome(), plan.objectives().size(), trial.proposal().items());
+    remember(trial.key(), outcome);
     complete(one.id(), outcome, false);
-    for (long duplicate : waiting.remove(trial.digest())) {
+    for (long duplicate : waiting.remove(trial.key())) {
       complete(duplicate, outcome, true);
     }
   }
@@ -270,7 +280,7 @@ final class SearchLoop {
   }
 
   /** An evaluator of the host may return anything. */
-  static Outcome checked(Outcome outcome, int wanted) {
+  static Outcome checked(Outcome outcome, int wanted, ItemSubset items) {
     if (outcome instanceof Outcome.Scored scores) {
       if (scores.fitness().size() != wanted) {
         return new Outcome.Failed(
@@ -280,6 +290,10 @@ final class SearchLoop {
         if (!Double.isFinite(fitness.score())) {
           return new Outcome.Failed(
               "evaluator returned " + fitness.score() + ", wanted a finite number");
+        }
+        Optional<String> problem = ItemScores.problem(fitness, items);
+        if (problem.isPresent()) {
+          return new Outcome.Failed("evaluator: " + problem.get());
         }
       }
     }
@@ -296,8 +310,7 @@ final class SearchLoop {
     if (journal != null) {
       Open trial = open.get(id);
       journal.addTrial(
-          id,
-          trial.proposal().genome(),
+          trial.proposal(),
           trial.digest(),
           outcome,
           leads(outcome) ? Optional.ofNullable(trial.recipe()) : Optional.empty(),
@@ -307,7 +320,7 @@ final class SearchLoop {
 
   /** Whether an outcome is the best that the journal has, in the order in which it gets them. */
   private boolean leads(Outcome outcome) {
-    if (!(outcome instanceof Outcome.Scored scored)) {
+    if (!(outcome instanceof Outcome.Scored scored) || !scored.fitness().get(0).exact()) {
       return false;
     }
     double score = scored.fitness().get(0).score();
@@ -333,6 +346,8 @@ final class SearchLoop {
           new TrialRecord(nextToTell, trial.proposal().genome(), withoutItems(one.outcome()));
       if (one.cached()) {
         cached++;
+      } else {
+        itemEvaluations += ItemScores.cost(one.outcome());
       }
       boolean improved = standings.enter(record);
       optimizer.recommendation().ifPresent(mean -> standings.recommend(mean, record.id()));
@@ -357,33 +372,31 @@ final class SearchLoop {
     if (!(outcome instanceof Outcome.Scored scores)) {
       return outcome;
     }
-    return new Outcome.Scored(
-        scores.fitness().stream()
-            .map(fitness -> new Fitness(fitness.score(), new double[0], fitness.details()))
-            .toList());
+    return new Outcome.Scored(scores.fitness().stream().map(Fitness::withoutItems).toList());
   }
 
-  private EvolutionResult conclude(StopReason ended, String detail) throws InterruptedException {
+  private EvolutionResult conclude(Optimizer optimizer, StopReason ended, String detail)
+      throws InterruptedException {
     StopReason reason = ended;
-    if (standings.best().isEmpty()) {
-      throw nothingScored(reason);
-    }
-    SelectedModel bestOnSearch = Final.trialModel(plan, standings.best().get());
+    Final last =
+        new Final(
+            plan, evaluator, journal, () -> cancelled, this::elapsedMillis, this::tellListeners);
+    List<SelectedModel> confirmed =
+        optimizer instanceof EstimatingOptimizer estimates && reason != StopReason.CANCELLED
+            ? last.confirm(estimates)
+            : List.of();
+    SelectedModel bestOnSearch =
+        last.best(standings, confirmed, optimizer).orElseThrow(() -> nothingScored(ended));
     SelectedModel chosen = bestOnSearch;
     List<SelectedModel> finalists = List.of();
-    String chosenBy = "the search data";
+    String chosenBy =
+        bestOnSearch.fitness().get(0).exact()
+            ? "the search data"
+            : "an estimate on some of the search data, because the search was cancelled";
     if (plan.validated() && reason == StopReason.CANCELLED) {
       chosenBy = "the search data, because the search was cancelled before validation";
     } else if (plan.validated()) {
-      finalists =
-          new Final(
-                  plan,
-                  evaluator,
-                  journal,
-                  () -> cancelled,
-                  this::elapsedMillis,
-                  this::tellListeners)
-              .hold(standings);
+      finalists = last.hold(standings, confirmed);
       if (cancelled) {
         finalists = List.of();
         chosenBy = "the search data, because the search was cancelled during validation";
@@ -440,6 +453,7 @@ final class SearchLoop {
     long fresh = told - replayed;
     return new Progress(
         told,
+        itemEvaluations,
         standings.failed(),
         cached,
         standings.bestScore(),

@@ -62,6 +62,9 @@ final class Standings {
     if (recent.size() > RECENT) {
       recent.removeFirst();
     }
+    if (!exact(trial)) {
+      return false;
+    }
     OptionalDouble bestScore = bestScore();
     boolean leads =
         bestScore.isEmpty() || direction.isBetter(score.getAsDouble(), bestScore.getAsDouble());
@@ -83,6 +86,12 @@ final class Standings {
     return trial.outcome() instanceof Outcome.Scored scores
         ? OptionalDouble.of(scores.fitness().get(0).score())
         : OptionalDouble.empty();
+  }
+
+  /** Scores on some of the items are not comparable with those on others: they lead nothing. */
+  private static boolean exact(TrialRecord trial) {
+    return trial.outcome() instanceof Outcome.Scored scores
+        && scores.fitness().stream().allMatch(Fitness::exact);
   }
 
   Optional<TrialRecord> best() {
@@ -107,7 +116,7 @@ final class Standings {
     return recommendations.stream().filter(one -> one.afterTrial() >= 0).toList();
   }
 
-  /** Returns the scored trials, the best first; among equals the earlier one. */
+  /** Returns the trials scored on all items, the best first; among equals the earlier one. */
   List<TrialRecord> ranked() {
     Comparator<TrialRecord> order =
         Comparator.comparingDouble((TrialRecord trial) -> score(trial).getAsDouble());
@@ -115,7 +124,7 @@ final class Standings {
       order = order.reversed();
     }
     return trials.stream()
-        .filter(trial -> score(trial).isPresent())
+        .filter(Standings::exact)
         .sorted(order.thenComparingLong(TrialRecord::id))
         .toList();
   }

@@ -74,6 +74,20 @@ public interface StopCondition {
   }
 
   /**
+   * Holds after so many item scores: {@link Progress#itemEvaluations}. Models that are scored in
+   * full at the end, and those on validation data, come on top.
+   *
+   * @param limit at least 1
+   */
+  static StopCondition itemEvaluations(long limit) {
+    Preconditions.checkArgument(limit >= 1, "itemEvaluations: got %s, wanted at least 1", limit);
+    return progress ->
+        progress.itemEvaluations() >= limit
+            ? Optional.of(limit + " item evaluations")
+            : Optional.empty();
+  }
+
+  /**
    * Holds when so much time has been spent, earlier parts of a resumed search included; trials that
    * are under way are finished and journalled, but do not count.
    *

@@ -1,5 +1,6 @@
 package io.evomerge.run;
 
+import io.evomerge.fitness.ItemSubset;
 import io.evomerge.recipe.MergeRecipe;
 
 /**
@@ -7,8 +8,20 @@ import io.evomerge.recipe.MergeRecipe;
  *
  * @param recipe the candidate
  * @param data which data to score it on
+ * @param items which items of these data; some only in a search with an {@link
+ *     io.evomerge.allocation.ItemAllocation}
  */
-public record TrialTask(MergeRecipe recipe, Data data) {
+public record TrialTask(MergeRecipe recipe, Data data, ItemSubset items) {
+
+  /**
+   * An evaluation on all items.
+   *
+   * @param recipe the candidate
+   * @param data which data to score it on
+   */
+  public TrialTask(MergeRecipe recipe, Data data) {
+    this(recipe, data, ItemSubset.all());
+  }
 
   /** Which data a candidate is scored on. */
   public enum Data {

@@ -14,6 +14,7 @@ import io.evomerge.genome.Gene;
 import io.evomerge.genome.SearchSpace;
 import io.evomerge.optimizer.OptimizerFactory;
 import io.evomerge.optimizer.Optimizers;
+import io.evomerge.optimizer.Proposal;
 import io.evomerge.recipe.MergeRecipe;
 import io.evomerge.recipe.RecipeDecoder;
 import io.evomerge.result.EvolutionResult;
@@ -298,15 +299,16 @@ class SearchLoopTest {
         new SelectedModel(
             recipe, genome, "trial 1", List.of(), ((Outcome.Scored) graded).fitness());
     try (RunJournal journal = RunJournal.open(folder, settings)) {
-      journal.addTrial(0, genome, "d0", binary, Optional.of(recipe), 5);
-      journal.addTrial(1, genome, "d1", graded, Optional.empty(), 9);
-      journal.addTrial(2, genome, "d2", new Outcome.Failed("no\nluck"), Optional.empty(), 9);
+      journal.addTrial(new Proposal(0, genome), "d0", binary, Optional.of(recipe), 5);
+      journal.addTrial(new Proposal(1, genome), "d1", graded, Optional.empty(), 9);
+      journal.addTrial(
+          new Proposal(2, genome), "d2", new Outcome.Failed("no\nluck"), Optional.empty(), 9);
       journal.addFinal(model, TrialTask.Data.VALIDATION, graded, 12);
     }
     try (RunJournal journal = RunJournal.open(folder, settings)) {
-      assertThat(journal.takeTrial(0, genome, "d0").outcome()).isEqualTo(binary);
-      assertThat(journal.takeTrial(1, genome, "d1").outcome()).isEqualTo(graded);
-      assertThat(journal.takeTrial(2, genome, "d2").outcome())
+      assertThat(journal.takeTrial(new Proposal(0, genome), "d0").outcome()).isEqualTo(binary);
+      assertThat(journal.takeTrial(new Proposal(1, genome), "d1").outcome()).isEqualTo(graded);
+      assertThat(journal.takeTrial(new Proposal(2, genome), "d2").outcome())
           .isEqualTo(new Outcome.Failed("no\nluck"));
       assertThat(journal.finalEvaluation(recipe.digest(), TrialTask.Data.VALIDATION))
           .isEqualTo(graded);

@@ -29,6 +29,7 @@ import picocli.CommandLine.ScopeType;
       HybridSearch.class,
       M2n2Search.class,
       CycleQdSearch.class,
+      CheapFitness.class,
       Draw.class,
       HelpCommand.class
     },

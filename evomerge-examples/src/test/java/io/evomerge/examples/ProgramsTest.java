@@ -123,6 +123,7 @@ class ProgramsTest {
     "evaluate a b --max-new-tokens 0, --max-new-tokens: got 0",
     "quickstart --evaluations 0, --evaluations: got 0",
     "quickstart --items -1, --items: got -1",
+    "cheap-fitness --evaluations 0, --evaluations: got 0",
     "quickstart --parallelism 0, --parallelism: got 0",
     "merge a b --parallelism 0, --parallelism: got 0"
   })

@@ -4,7 +4,8 @@ import io.evomerge.candidate.CandidateModel;
 import io.evomerge.exception.BackendException;
 import io.evomerge.exception.TaskException;
 import io.evomerge.fitness.Fitness;
-import io.evomerge.fitness.FitnessFunction;
+import io.evomerge.fitness.ItemFitness;
+import io.evomerge.fitness.ItemSubset;
 import io.evomerge.fitness.MeanEstimate;
 import io.evomerge.onnx.runtime.GenerationOptions;
 import io.evomerge.onnx.runtime.LanguageModel;
@@ -30,7 +31,7 @@ import java.util.stream.Collectors;
  * the candidate alone. It holds the tokenizers until it is closed; {@link #close()} is idempotent,
  * and use after it throws {@link IllegalStateException}.
  */
-public final class TextEvaluator implements FitnessFunction, AutoCloseable {
+public final class TextEvaluator implements ItemFitness, AutoCloseable {
 
   private final TextTask task;
   private final Function<CandidateModel, LanguageModel> runtime;
@@ -67,7 +68,45 @@ public final class TextEvaluator implements FitnessFunction, AutoCloseable {
 
   @Override
   public Fitness evaluate(CandidateModel candidate) throws IOException {
-    return report(candidate).fitness();
+    return evaluate(candidate, ItemSubset.all());
+  }
+
+  @Override
+  public int itemCount() {
+    return task.items().size();
+  }
+
+  /** Returns the geometric mean for perplexities, which tokens weigh; else the arithmetic one. */
+  @Override
+  public Mean itemMean() {
+    return task.scoring() instanceof Scoring.Likelihood likelihood
+            && likelihood.measure() == Scoring.Measure.PERPLEXITY
+        ? Mean.GEOMETRIC
+        : Mean.ARITHMETIC;
+  }
+
+  /**
+   * Scores a candidate on some items, as {@link #evaluate(CandidateModel)} does on all of them: the
+   * score is that of a task with these items only, and tokens are the weights where likelihoods are
+   * measured per token.
+   *
+   * <p>An item's score is the same in any subset, up to the rounding of the runtime, whose batches
+   * then differ.
+   */
+  @Override
+  public Fitness evaluate(CandidateModel candidate, ItemSubset items) throws IOException {
+    TokenizedTask tokens = tokenized(candidate).on(items.requireWithin(itemCount()));
+    Fitness fitness = report(tokens, candidate).fitness();
+    return new Fitness(fitness.score(), fitness.items(), fitness.details(), weights(tokens), items);
+  }
+
+  /** What items weigh in the score: their tokens, where these are counted and differ. */
+  private double[] weights(TokenizedTask tokens) {
+    if (!(task.scoring() instanceof Scoring.Likelihood likelihood)
+        || likelihood.measure() == Scoring.Measure.PROBABILITY) {
+      return new double[0];
+    }
+    return tokens.continuations.stream().mapToDouble(ids -> ids.length).toArray();
   }
 
   /**
@@ -83,11 +122,14 @@ public final class TextEvaluator implements FitnessFunction, AutoCloseable {
    * @throws IllegalStateException if this evaluator is closed
    */
   public EvaluationReport report(CandidateModel candidate) throws IOException {
-    TokenizedTask tokens = tokenized(candidate);
+    return report(tokenized(candidate), candidate);
+  }
+
+  private EvaluationReport report(TokenizedTask tokens, CandidateModel candidate) {
     LanguageModel model = runtime.apply(candidate);
     tokens.requireFits(model.config());
     Map<String, Double> details = new TreeMap<>();
-    details.put("items", (double) task.items().size());
+    details.put("items", (double) tokens.items().size());
     Scoring scoring = task.scoring();
     List<ItemOutcome> outcomes;
     double score;
@@ -147,7 +189,7 @@ public final class TextEvaluator implements FitnessFunction, AutoCloseable {
     double[] sums = weight == 0 ? new double[0] : rate(tokens, model);
     List<ItemOutcome> outcomes = new ArrayList<>();
     for (int i = 0; i < texts.size(); i++) {
-      TextItem item = task.items().get(i);
+      TextItem item = tokens.items().get(i);
       boolean right = generation.check().isRight(texts.get(i), item);
       boolean formed = generation.check().hasForm(texts.get(i));
       double itemScore = right && formed ? 1 : 0;
@@ -166,7 +208,7 @@ public final class TextEvaluator implements FitnessFunction, AutoCloseable {
     double[] sums = rate(tokens, model);
     List<ItemOutcome> outcomes = new ArrayList<>();
     int next = 0;
-    for (TextItem item : task.items()) {
+    for (TextItem item : tokens.items()) {
       List<String> choices = Scoring.choices(item);
       int first = next;
       int best = 0;
@@ -198,7 +240,7 @@ public final class TextEvaluator implements FitnessFunction, AutoCloseable {
       double perToken = sums[i] / tokens.continuations.get(i).length;
       outcomes.add(
           new ItemOutcome(
-              task.items().get(i),
+              tokens.items().get(i),
               Optional.empty(),
               false,
               true,

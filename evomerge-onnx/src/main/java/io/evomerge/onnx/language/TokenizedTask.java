@@ -2,6 +2,7 @@ package io.evomerge.onnx.language;
 
 import io.evomerge.exception.TaskException;
 import io.evomerge.exception.UnsupportedModelException;
+import io.evomerge.fitness.ItemSubset;
 import io.evomerge.onnx.architecture.DecoderConfig;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -13,6 +14,10 @@ final class TokenizedTask implements AutoCloseable {
 
   private final TextTask task;
   private final Tokenizer tokenizer;
+  private final List<TextItem> items;
+
+  /** The first continuation of each item, and where the last one's end. */
+  private final List<Integer> firstRated = new ArrayList<>();
 
   /** What is continued; empty unless answers are generated. */
   final List<int[]> prompts = new ArrayList<>();
@@ -33,7 +38,9 @@ final class TokenizedTask implements AutoCloseable {
   TokenizedTask(TextTask task, Tokenizer tokenizer) {
     this.task = task;
     this.tokenizer = tokenizer;
-    for (TextItem item : task.items()) {
+    this.items = task.items();
+    for (TextItem item : items) {
+      firstRated.add(continuations.size());
       Scoring scoring = task.scoring();
       if (scoring instanceof Scoring.Generation generation) {
         int[] prompt = tokenizer.encode(item.prompt());
@@ -49,6 +56,38 @@ final class TokenizedTask implements AutoCloseable {
         rate(item, Scoring.reference(item), LengthNormalization.TOKENS);
       }
     }
+    firstRated.add(continuations.size());
+  }
+
+  private TokenizedTask(TokenizedTask whole, int[] indices) {
+    task = whole.task;
+    tokenizer = whole.tokenizer;
+    items = Arrays.stream(indices).mapToObj(whole.items::get).toList();
+    for (int index : indices) {
+      int from = whole.firstRated.get(index);
+      int to = whole.firstRated.get(index + 1);
+      firstRated.add(continuations.size());
+      if (!whole.prompts.isEmpty()) {
+        prompts.add(whole.prompts.get(index));
+      }
+      contexts.addAll(whole.contexts.subList(from, to));
+      continuations.addAll(whole.continuations.subList(from, to));
+      lengths.addAll(whole.lengths.subList(from, to));
+    }
+    firstRated.add(continuations.size());
+    // What does not fit the whole is refused for a part, too: else it depends on the draw.
+    largestId = whole.largestId;
+    longest = whole.longest;
+    longestOrigin = whole.longestOrigin;
+  }
+
+  /** Returns the tokens of some items, which the whole goes on to own. */
+  TokenizedTask on(ItemSubset subset) {
+    return subset.isAll() ? this : new TokenizedTask(this, subset.indices());
+  }
+
+  List<TextItem> items() {
+    return items;
   }
 
   Tokenizer tokenizer() {

@@ -11,6 +11,8 @@ import io.evomerge.checkpoint.Checkpoints;
 import io.evomerge.checkpoint.ModelConfig;
 import io.evomerge.checkpoint.ModelLayout;
 import io.evomerge.fitness.Fitness;
+import io.evomerge.fitness.ItemFitness;
+import io.evomerge.fitness.ItemSubset;
 import io.evomerge.fitness.PairedComparison;
 import io.evomerge.genome.HopScaling;
 import io.evomerge.onnx.runtime.OnnxBackend;
@@ -19,6 +21,7 @@ import io.evomerge.recipe.Hop;
 import io.evomerge.recipe.MergeRecipe;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
@@ -87,6 +90,46 @@ class ZooTaskTest {
       assertThat(comparison.pValue()).isLessThan(1e-6);
       assertThat(search.evaluate(mathematician.model())).isEqualTo(high);
     }
+  }
+
+  @Test
+  void someItemsScoreAsTheSameItemsOfTheWhole() throws Exception {
+    TextTask some = problems.split("train").limit(48);
+    ItemSubset subset = ItemSubset.of(0, 7, 8, 9, 21, 47);
+    try (Loaded mathematician = Loaded.open("math-en")) {
+      for (TextTask task :
+          List.of(
+              some,
+              some.plusLogLikelihood(0.1),
+              some.scoredByProbability(),
+              some.scoredByPerplexity(),
+              some.scoredByLogLikelihood())) {
+        try (TextEvaluator evaluator = task.on(backend)) {
+          Fitness whole = evaluator.evaluate(mathematician.model());
+          Fitness part = evaluator.evaluate(mathematician.model(), subset);
+          assertThat(part.subset()).isEqualTo(subset);
+          assertThat(whole.exact()).isTrue();
+          double[] expected =
+              Arrays.stream(subset.indices()).mapToDouble(i -> whole.items()[i]).toArray();
+          assertThat(part.items()).containsExactly(expected, within(1e-4));
+          assertThat(part.score()).isCloseTo(mean(part, evaluator.itemMean()), within(1e-9));
+          assertThat(whole.score()).isCloseTo(mean(whole, evaluator.itemMean()), within(1e-9));
+        }
+      }
+    }
+  }
+
+  /** The score is the mean of the item scores by their weights. */
+  private static double mean(Fitness fitness, ItemFitness.Mean mean) {
+    double sum = 0;
+    double total = 0;
+    for (int i = 0; i < fitness.items().length; i++) {
+      double weight = fitness.weights().length == 0 ? 1 : fitness.weights()[i];
+      double item = fitness.items()[i];
+      sum += weight * (mean == ItemFitness.Mean.GEOMETRIC ? Math.log(item) : item);
+      total += weight;
+    }
+    return mean == ItemFitness.Mean.GEOMETRIC ? Math.exp(sum / total) : sum / total;
   }
 
   @Test

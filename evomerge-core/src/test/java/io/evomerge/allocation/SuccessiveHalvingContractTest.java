@@ -1,0 +1,26 @@
+package io.evomerge.allocation;
+
+import io.evomerge.fitness.ItemFitness;
+import io.evomerge.optimizer.OptimizerContract;
+import io.evomerge.optimizer.OptimizerFactory;
+import io.evomerge.optimizer.Optimizers;
+import java.util.OptionalDouble;
+
+class SuccessiveHalvingContractTest extends OptimizerContract {
+
+  @Override
+  protected OptimizerFactory factory() {
+    return ItemAllocations.successiveHalving()
+        .over(Optimizers.cmaEs(), 20, ItemFitness.Mean.ARITHMETIC);
+  }
+
+  @Override
+  protected boolean waits() {
+    return true;
+  }
+
+  @Override
+  protected OptionalDouble promisedCost() {
+    return OptionalDouble.of(1e-3);
+  }
+}
