@@ -46,7 +46,7 @@ import org.jspecify.annotations.Nullable;
  * result does not depend on threads, on what a store held before, or on the cache. The caller keeps
  * the checkpoints open until the assembler is closed, and closes them and the stores.
  */
-public final class CandidateAssembler implements AutoCloseable {
+public final class CandidateAssembler implements CandidateFactory, AutoCloseable {
 
   private final MergeInputs inputs;
   private final Semantics semantics;
@@ -89,6 +89,7 @@ public final class CandidateAssembler implements AutoCloseable {
    * @throws IllegalArgumentException if a tensor is larger than 2 GiB as float32
    * @throws IllegalStateException if the assembler is closed
    */
+  @Override
   public WeightStore newStore() {
     MergedWeights weights = shareMerged ? shared() : new MergedWeights(inputs, false);
     requireOpen();
@@ -121,6 +122,7 @@ public final class CandidateAssembler implements AutoCloseable {
    *     path has a weight that is NaN or infinite; the store can be used again
    * @throws IllegalStateException if assembler, store or checkpoints are closed
    */
+  @Override
   public CandidateModel assemble(MergeRecipe recipe, WeightStore store) {
     requireOpen();
     inputs.requireMatches(recipe);

@@ -1,6 +1,6 @@
 package io.evomerge.run;
 
-import io.evomerge.candidate.CandidateAssembler;
+import io.evomerge.candidate.CandidateFactory;
 import io.evomerge.candidate.CandidateModel;
 import io.evomerge.candidate.WeightStore;
 import io.evomerge.fitness.Constraint;
@@ -30,7 +30,7 @@ final class LocalEvaluator implements TrialEvaluator {
 
   private static final Logger log = LoggerFactory.getLogger(LocalEvaluator.class);
 
-  private final CandidateAssembler assembler;
+  private final CandidateFactory assembler;
   private final List<Objective> objectives;
   private final List<Constraint> constraints;
   private final int parallelism;
@@ -38,7 +38,7 @@ final class LocalEvaluator implements TrialEvaluator {
   private final Deque<WeightStore> idle = new ArrayDeque<>();
 
   LocalEvaluator(
-      CandidateAssembler assembler,
+      CandidateFactory assembler,
       List<Objective> objectives,
       List<Constraint> constraints,
       int parallelism) {

@@ -1,6 +1,6 @@
 package io.evomerge.run;
 
-import io.evomerge.candidate.CandidateAssembler;
+import io.evomerge.candidate.CandidateFactory;
 import io.evomerge.fitness.Constraint;
 import io.evomerge.fitness.Objective;
 import java.util.List;
@@ -18,7 +18,7 @@ public final class TrialEvaluators {
    * @param parallelism threads, each with memory for one candidate; at least 1
    */
   public static TrialEvaluator local(
-      CandidateAssembler assembler, List<Objective> objectives, int parallelism) {
+      CandidateFactory assembler, List<Objective> objectives, int parallelism) {
     return local(assembler, objectives, List.of(), parallelism);
   }
 
@@ -31,7 +31,7 @@ public final class TrialEvaluators {
    * @param parallelism threads, each with memory for one candidate; at least 1
    */
   public static TrialEvaluator local(
-      CandidateAssembler assembler,
+      CandidateFactory assembler,
       List<Objective> objectives,
       List<Constraint> constraints,
       int parallelism) {

@@ -28,6 +28,8 @@ import picocli.CommandLine.ScopeType;
       DataFlowSearch.class,
       HybridSearch.class,
       FrontSearch.class,
+      M2n2Search.class,
+      CycleQdSearch.class,
       CheapFitness.class,
       Draw.class,
       HelpCommand.class
