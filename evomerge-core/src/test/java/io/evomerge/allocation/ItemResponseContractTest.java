@@ -9,6 +9,11 @@ import java.util.OptionalDouble;
 class ItemResponseContractTest extends OptimizerContract {
 
   @Override
+  protected boolean ranksViolations() {
+    return false;
+  }
+
+  @Override
   protected OptimizerFactory factory() {
     return ItemAllocations.itemResponse()
         .recalibrate(4)

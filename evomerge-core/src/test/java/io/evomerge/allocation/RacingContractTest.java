@@ -9,6 +9,11 @@ import java.util.OptionalDouble;
 class RacingContractTest extends OptimizerContract {
 
   @Override
+  protected boolean ranksViolations() {
+    return false;
+  }
+
+  @Override
   protected OptimizerFactory factory() {
     return ItemAllocations.racing().over(Optimizers.cmaEs(), 20, ItemFitness.Mean.ARITHMETIC);
   }

@@ -9,6 +9,11 @@ import java.util.OptionalDouble;
 class SuccessiveHalvingContractTest extends OptimizerContract {
 
   @Override
+  protected boolean ranksViolations() {
+    return false;
+  }
+
+  @Override
   protected OptimizerFactory factory() {
     return ItemAllocations.successiveHalving()
         .over(Optimizers.cmaEs(), 20, ItemFitness.Mean.ARITHMETIC);
