@@ -97,7 +97,8 @@ final class BayesianOptimizer extends SteadyStateOptimizer {
   @Override
   void absorb(OpenTrials.Told told) {
     points.add(told.trial().point());
-    costs.add(told.cost());
+    // How far a constraint is violated has another scale than scores have.
+    costs.add(SingleObjective.isViolation(told.cost()) ? Double.NaN : told.cost());
     data = null;
     acquisition = null;
   }

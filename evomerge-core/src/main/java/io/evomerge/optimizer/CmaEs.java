@@ -94,8 +94,8 @@ public final class CmaEs implements OptimizerFactory {
     /**
      * A variance per gene and 4 + floor(3 ln n) directions: O(n ln n) per point (LM-MA-ES,
      * Loshchilov, Glasmachers, Beyer 2019, arXiv 1705.06693, with a diagonal that is adapted as in
-     * Akimoto, Hansen 2020, arXiv 1905.05885). From about 50 genes on, for correlated genes and
-     * budgets that the full form cannot learn in.
+     * Akimoto, Hansen 2020, doi 10.1162/evco_a_00260). From about 50 genes on, for correlated genes
+     * and budgets that the full form cannot learn in; below 10 genes the full form is used.
      */
     LIMITED_MEMORY
   }

@@ -224,8 +224,8 @@ final class DifferentialEvolutionOptimizer extends SteadyStateOptimizer {
       costs[slot] = cost;
     } else if (cost <= costs[slot] || (Double.isNaN(costs[slot]) && !Double.isNaN(cost))) {
       double gain = costs[slot] - cost;
-      // A rate of 0 marks a point that was not made by mutation.
-      if (gain > 0 && !homeless && state[n] > 0) {
+      // A rate of 0 marks a point that was not made by mutation; a violation is no size of gain.
+      if (gain > 0 && !homeless && state[n] > 0 && !SingleObjective.isViolation(costs[slot])) {
         successes.add(new double[] {state[n], state[n + 1], gain});
         remember(points[slot], outcome.trial().id());
       }

@@ -54,6 +54,9 @@ final class Elites {
               + tasks
               + " tasks");
     }
+    if (scored.violation() > 0) {
+      return Optional.empty();
+    }
     double[] scores = scored.fitness().stream().mapToDouble(Fitness::score).toArray();
     for (double score : scores) {
       if (!Double.isFinite(score)) {

@@ -33,7 +33,7 @@ final class Niches extends Breeding<double[]> {
   @Override
   Optional<double[]> read(long id, Outcome outcome) {
     double cost = SingleObjective.cost(new Evaluation(id, outcome), Direction.MAXIMIZE);
-    if (Double.isNaN(cost)) {
+    if (Double.isNaN(cost) || SingleObjective.isViolation(cost)) {
       return Optional.empty();
     }
     Fitness fitness = ((Outcome.Scored) outcome).fitness().get(0);

@@ -2,7 +2,17 @@ package io.evomerge.optimizer;
 
 /** Makes the distribution that the settings of {@link CmaEs} ask for. */
 final class SearchDistributions {
+
+  /** With fewer genes the full form is cheaper than a memory of directions, and learns faster. */
+  static final int LEAST_FOR_LIMITED_MEMORY = 10;
+
   private SearchDistributions() {}
+
+  private static CmaEs.Covariance form(CmaEs config, int n) {
+    return config.covariance() == CmaEs.Covariance.LIMITED_MEMORY && n < LEAST_FOR_LIMITED_MEMORY
+        ? CmaEs.Covariance.FULL
+        : config.covariance();
+  }
 
   /**
    * Makes one at its start.
@@ -11,7 +21,7 @@ final class SearchDistributions {
    * @param sigma the step size
    */
   static SearchDistribution create(CmaEs config, double[] mean, int lambda, double sigma) {
-    return switch (config.covariance()) {
+    return switch (form(config, mean.length)) {
       case FULL ->
           config.learningRateAdaptation()
               ? new LearningRateAdaptation(lambda, config.active(), mean, sigma)
@@ -34,7 +44,7 @@ final class SearchDistributions {
 
   /** Brings one back from what {@link SearchDistribution#save} wrote. */
   static SearchDistribution load(CmaEs config, Snapshot.Reader from, int n) {
-    if (config.covariance() == CmaEs.Covariance.FULL && !config.learningRateAdaptation()) {
+    if (form(config, n) == CmaEs.Covariance.FULL && !config.learningRateAdaptation()) {
       return CovarianceAdaptation.load(from, n);
     }
     AdaptiveGaussian loaded =

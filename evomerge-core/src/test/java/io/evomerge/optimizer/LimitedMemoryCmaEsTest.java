@@ -18,11 +18,6 @@ class LimitedMemoryCmaEsTest extends CmaEsFormContract {
   }
 
   /** It is made for many genes; with few, tiny populations make its paths jump. */
-  @Override
-  int leastPopulation() {
-    return 12;
-  }
-
   @Test
   void aValleyAtAnAngleTakesHalfOfWhatTheSeparableFormTakes() {
     int max = 60_000;
