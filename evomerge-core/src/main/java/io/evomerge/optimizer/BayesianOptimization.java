@@ -26,10 +26,10 @@ import java.util.TreeMap;
  *
  * <p>Whole numbers enter the model rounded (Garrido-Merchan, Hernandez-Lobato 2020, doi
  * 10.1016/j.neucom.2019.11.004), options of a choice as equal or different. What was tried or is
- * open is not proposed again while there is anything else. Failed, infeasible and not finite trials
- * count as bad as the worst score. Done after the {@link #budget}, if there is one. {@link
- * Optimizer#recommendation} is the told point with the best expected cost, which under noise is a
- * better choice than the luckiest score.
+ * open is not proposed again while there is anything else. Failed, infeasible, violating and not
+ * finite trials count as bad as the worst score. Done after the {@link #budget}, if there is one.
+ * {@link Optimizer#recommendation} is the told point with the best expected cost, which under noise
+ * is a better choice than the luckiest score.
  *
  * <p><b>Cost.</b> A proposal takes time that grows with the square of the told trials, a fit with
  * their cube: on one core about 1 s in all for 200 trials of 10 genes, 3 s for 300. Of more than
