@@ -115,9 +115,6 @@ abstract class AdaptiveGaussian implements SearchDistribution {
   abstract double adapt(
       double[] rankWeights, double decay, double[] whitened, double[] shift, double growth);
 
-  /** Multiplies the deviation of a gene, in the covariance itself. */
-  abstract void scaleGene(int i, double factor);
-
   /** Takes the shape of earlier trials, before the first generation. */
   abstract void shape(WarmStart start);
 
@@ -238,12 +235,10 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     }
     double cSigma = rates.cSigma();
     double pathGain = Math.sqrt(cSigma * (2 - cSigma) * muEffScored);
-    double norm = 0;
     for (int i = 0; i < n; i++) {
       pathSigma[i] = (1 - cSigma) * pathSigma[i] + pathGain * whitened[i];
-      norm += pathSigma[i] * pathSigma[i];
     }
-    norm = Math.sqrt(norm);
+    double norm = wholeNumbers.relativeLength(pathSigma) * chiN;
     double expected = Math.sqrt(1 - StrictMath.pow(1 - cSigma, 2.0 * generation));
     boolean stalled = norm / expected >= (1.4 + 2.0 / (n + 1)) * chiN;
     double cC = rates.cC();
@@ -264,23 +259,6 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     for (int i = 0; i < n; i++) {
       mean[i] += shift[i];
     }
-    keepWidening(coordinates);
-  }
-
-  /**
-   * Moves a large widening into the covariance. What is drawn stays the same, but a whole number
-   * that has found its value no longer shrinks for ever and makes the covariance look singular.
-   */
-  private void keepWidening(GeneCoordinates coordinates) {
-    wholeNumbers.widen(coordinates, mean, this);
-    for (int i = 0; i < n; i++) {
-      double factor = wholeNumbers.widening(i);
-      if (factor > WholeNumbers.MOST_WIDENING) {
-        scaleGene(i, factor);
-        pathC[i] *= factor;
-      }
-    }
-    wholeNumbers.widen(coordinates, mean, this);
   }
 
   private double[] rankWeights(int[] ranked, double[] w) {

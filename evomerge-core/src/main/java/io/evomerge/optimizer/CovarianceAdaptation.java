@@ -253,13 +253,11 @@ final class CovarianceAdaptation implements SearchDistribution {
     }
     double[] shift = meanShift(coordinates, ranked, w, step);
     double pathGain = Math.sqrt(cSigma * (2 - cSigma) * muEffScored);
-    double norm = 0;
     for (int i = 0; i < n; i++) {
       mean[i] += shift[i];
       pathSigma[i] = (1 - cSigma) * pathSigma[i] + pathGain * whitened[i];
-      norm += pathSigma[i] * pathSigma[i];
     }
-    norm = Math.sqrt(norm);
+    double norm = WholeNumbers.relativeLength(pathSigma, widening) * chiN;
     double expected = Math.sqrt(1 - Math.pow(1 - cSigma, 2.0 * generation));
     boolean stalled = norm / expected >= (1.4 + 2.0 / (n + 1)) * chiN;
     double gain = stalled ? 0 : Math.sqrt(cC * (2 - cC) * muEffScored);
@@ -290,7 +288,6 @@ final class CovarianceAdaptation implements SearchDistribution {
     if (generation - factorised >= lazyGap) {
       factorise();
     }
-    keepWidening(coordinates);
   }
 
   private double[] meanShift(GeneCoordinates coordinates, int[] ranked, double[] w, double[] step) {
@@ -385,34 +382,6 @@ final class CovarianceAdaptation implements SearchDistribution {
       x[i] /= norm;
     }
     return norm;
-  }
-
-  /**
-   * Moves a large widening into the covariance. What is drawn stays the same, but a whole number
-   * that has found its value no longer shrinks for ever and makes the covariance look singular.
-   */
-  private void keepWidening(GeneCoordinates coordinates) {
-    widen(coordinates);
-    for (int i = 0; i < n; i++) {
-      if (widening[i] > WholeNumbers.MOST_WIDENING) {
-        scaleGene(i, widening[i]);
-        pathC[i] *= widening[i];
-      }
-    }
-    widen(coordinates);
-  }
-
-  /** Multiplies the deviation of a gene, in the covariance itself. */
-  private void scaleGene(int i, double f) {
-    for (int j = 0; j <= i; j++) {
-      int at = PackedLower.column(n, j) + i - j;
-      covariance[at] *= f;
-      factor[at] *= f;
-    }
-    int at = PackedLower.column(n, i) - i;
-    for (int k = i; k < n; k++) {
-      covariance[at + k] *= f;
-    }
   }
 
   /** Takes the shape of earlier trials, before the first generation. */

@@ -186,19 +186,6 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
   }
 
   @Override
-  void scaleGene(int i, double f) {
-    for (int j = 0; j <= i; j++) {
-      int at = PackedLower.column(n, j) + i - j;
-      covariance[at] *= f;
-      factor[at] *= f;
-    }
-    int at = PackedLower.column(n, i) - i;
-    for (int k = i; k < n; k++) {
-      covariance[at + k] *= f;
-    }
-  }
-
-  @Override
   void shape(WarmStart start) {
     System.arraycopy(start.covariance(), 0, covariance, 0, covariance.length);
     singular = !PackedLower.cholesky(covariance, n, factor);

@@ -224,12 +224,6 @@ final class LimitedMemoryAdaptation extends AdaptiveGaussian {
   }
 
   @Override
-  void scaleGene(int i, double factor) {
-    deviations[i] *= factor;
-    variancesKnown = false;
-  }
-
-  @Override
   void shape(WarmStart start) {
     Arrays.setAll(deviations, i -> Math.sqrt(start.variance(i)));
     variancesKnown = false;

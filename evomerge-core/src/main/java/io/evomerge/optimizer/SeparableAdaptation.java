@@ -100,12 +100,6 @@ final class SeparableAdaptation extends AdaptiveGaussian {
   }
 
   @Override
-  void scaleGene(int i, double factor) {
-    variances[i] *= factor * factor;
-    roots[i] = Math.sqrt(variances[i]);
-  }
-
-  @Override
   void shape(WarmStart start) {
     Arrays.setAll(variances, start::variance);
     Arrays.setAll(roots, i -> Math.sqrt(variances[i]));

@@ -14,9 +14,6 @@ import org.apache.commons.math3.distribution.NormalDistribution;
  */
 final class WholeNumbers {
 
-  /** A larger widening becomes part of the covariance. */
-  static final double MOST_WIDENING = 4;
-
   private final double marginQuantile;
   private final double leastDeviation;
   private final double[] widening;
@@ -46,6 +43,29 @@ final class WholeNumbers {
   /** Returns by what the deviation of samples along a gene is multiplied; 1 for real genes. */
   double widening(int i) {
     return widening[i];
+  }
+
+  /**
+   * Returns the length of an evolution path as a multiple of the one that chance alone leads to.
+   * Genes that move by their widening are left out: there the good samples are those that did not
+   * move, which says nothing about the step size of the rest (Hansen, "A CMA-ES for Mixed-Integer
+   * Nonlinear Optimization", INRIA RR-7751, 2011).
+   */
+  double relativeLength(double[] path) {
+    return relativeLength(path, widening);
+  }
+
+  static double relativeLength(double[] path, double[] widening) {
+    int moving = 0;
+    double squares = 0;
+    for (int i = 0; i < path.length; i++) {
+      if (widening[i] == 1) {
+        moving++;
+        squares += path[i] * path[i];
+      }
+    }
+    double k = moving;
+    return moving == 0 ? 1 : Math.sqrt(squares / k) / (1 - 1 / (4 * k) + 1 / (21 * k * k));
   }
 
   /**
