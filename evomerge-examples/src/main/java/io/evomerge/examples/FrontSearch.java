@@ -39,16 +39,32 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "front",
     description = {
-      "Evolves merges of three small language models for two tasks at once, Japanese word problems"
-          + " and Japanese reading questions, and shows the front: which models no other beats on"
-          + " both, and which of them beat every source on both."
+      "Evolves merges of small language models for two tasks at once, Japanese word problems and"
+          + " Japanese reading questions or English word problems, and shows the front: which"
+          + " models no other beats on both, and which of them beat every source on both."
     },
     mixinStandardHelpOptions = true)
 final class FrontSearch implements Callable<Integer> {
 
-  private static final List<String> SOURCES = List.of("math-en", "math-en-2", "ja");
   private static final String MATH = "ja-math";
-  private static final String READING = "ja-qa";
+
+  /** The other task. */
+  enum Second {
+    /** Japanese reading questions. */
+    JA_QA("ja-qa"),
+    /** English word problems. */
+    EN_MATH("en-math");
+
+    private final String task;
+
+    Second(String task) {
+      this.task = task;
+    }
+
+    TextTask part(int part) throws IOException {
+      return this == JA_QA ? Zoo.japaneseQuestions(part) : Zoo.englishMath(part);
+    }
+  }
 
   /** How to search. */
   enum Strategy {
@@ -67,6 +83,18 @@ final class FrontSearch implements Callable<Integer> {
       };
     }
   }
+
+  @Option(
+      names = "--second",
+      description = "The other task: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
+  private Second second = Second.JA_QA;
+
+  @Option(
+      names = "--sources",
+      split = ",",
+      paramLabel = "NAME",
+      description = "Models of the zoo to merge. Default: math-en,math-en-2,ja.")
+  private List<String> sources = List.of("math-en", "math-en-2", "ja");
 
   @Option(names = "--evaluations", description = "Trials of the search. Default: ${DEFAULT-VALUE}.")
   private int evaluations = 600;
@@ -136,10 +164,9 @@ final class FrontSearch implements Callable<Integer> {
         TextEvaluator mathTrain = few(math.split("train")).scoredByLogLikelihood().on(backend);
         TextEvaluator mathValid = few(math.split("valid")).on(backend);
         TextEvaluator mathTest = few(math.split("test")).on(backend);
-        TextEvaluator readTrain =
-            few(Zoo.japaneseQuestions(0)).scoredByLogLikelihood().on(backend);
-        TextEvaluator readValid = few(Zoo.japaneseQuestions(1)).on(backend);
-        TextEvaluator readTest = few(Zoo.japaneseQuestions(2)).on(backend);
+        TextEvaluator readTrain = few(second.part(0)).scoredByLogLikelihood().on(backend);
+        TextEvaluator readValid = few(second.part(1)).on(backend);
+        TextEvaluator readTest = few(second.part(2)).on(backend);
         EvoMerge plain = plainMerges(mathValid);
         Bar bar = new Bar();
         EvoMerge search = search(mathTrain, mathValid, readTrain, readValid, bar)) {
@@ -147,7 +174,7 @@ final class FrontSearch implements Callable<Integer> {
           Locale.ROOT,
           "Evolving TIES merges of %s over base for two objectives: %d weights, %d trials by %s.%n"
               + "Objectives: mean log-likelihood of the answers; accuracy on other items chooses.%n",
-          String.join(", ", SOURCES),
+          String.join(", ", sources),
           search.space().dimension(),
           evaluations,
           optimizer.factory(population));
@@ -158,8 +185,8 @@ final class FrontSearch implements Callable<Integer> {
         return 130;
       }
       ParetoFront front = result.validatedFront();
-      Map<String, Scores> sourcesValid = sources(plain, mathValid, readValid);
-      Map<String, Scores> sourcesTest = sources(plain, mathTest, readTest);
+      Map<String, Scores> sourcesValid = measuredSources(plain, mathValid, readValid);
+      Map<String, Scores> sourcesTest = measuredSources(plain, mathTest, readTest);
       Map<String, Scores> test = new LinkedHashMap<>();
       for (SelectedModel model : front.models()) {
         test.put(model.origin(), scores(search, model.recipe(), mathTest, readTest));
@@ -179,11 +206,11 @@ final class FrontSearch implements Callable<Integer> {
   }
 
   /** The sources themselves, as merges by task arithmetic. */
-  private static EvoMerge plainMerges(TextEvaluator fitness) {
+  private EvoMerge plainMerges(TextEvaluator fitness) {
     Path zoo = Zoo.folder();
     return EvoMerge.builder()
         .base(zoo.resolve("base"))
-        .sources(SOURCES.stream().map(zoo::resolve).toArray(Path[]::new))
+        .sources(sources.stream().map(zoo::resolve).toArray(Path[]::new))
         .operator(MergeOperators.taskArithmetic())
         .searchSpace(ParameterSpace.perModel())
         .maximize("accuracy", fitness)
@@ -198,21 +225,21 @@ final class FrontSearch implements Callable<Integer> {
       TextEvaluator readValid,
       Bar bar) {
     Path zoo = Zoo.folder();
+    ParameterSpace space =
+        ParameterSpace.perLayer()
+            .range("weight", -1, 2)
+            .start("weight", 0.7)
+            .step("weight", 0.3)
+            .freeze("density", 0.9);
     EvoMerge.Builder search =
         EvoMerge.builder()
             .base(zoo.resolve("base"))
-            .sources(SOURCES.stream().map(zoo::resolve).toArray(Path[]::new))
+            .sources(sources.stream().map(zoo::resolve).toArray(Path[]::new))
             .operator(MergeOperators.ties())
-            .searchSpace(
-                ParameterSpace.perLayer()
-                    .range("weight", -1, 2)
-                    .start("weight", 0.7)
-                    .start("weight", "ja", 0.4)
-                    .step("weight", 0.3)
-                    .freeze("density", 0.9))
+            .searchSpace(sources.contains("ja") ? space.start("weight", "ja", 0.4) : space)
             .optimizer(optimizer.factory(population))
             .maximize(MATH, mathTrain, mathValid)
-            .maximize(READING, readTrain, readValid)
+            .maximize(second.task, readTrain, readValid)
             .stopWhen(StopCondition.evaluations(evaluations))
             .seed(seed)
             .parallelism(parallelism)
@@ -220,16 +247,16 @@ final class FrontSearch implements Callable<Integer> {
     return (out == null ? search : search.journal(out.resolve("journal"))).build();
   }
 
-  private static Map<String, Scores> sources(
+  private Map<String, Scores> measuredSources(
       EvoMerge plain, TextEvaluator math, TextEvaluator reading) {
     Map<String, Scores> measured = new LinkedHashMap<>();
-    for (int i = -1; i < SOURCES.size(); i++) {
-      double[] weights = new double[SOURCES.size()];
+    for (int i = -1; i < sources.size(); i++) {
+      double[] weights = new double[sources.size()];
       if (i >= 0) {
         weights[i] = 1;
       }
       MergeRecipe recipe = plain.template().toBuilder().perSource("weight", weights).build();
-      String name = i < 0 ? "base" : SOURCES.get(i);
+      String name = i < 0 ? "base" : sources.get(i);
       measured.put(name, scores(plain, recipe, math, reading));
     }
     return measured;
@@ -241,7 +268,7 @@ final class FrontSearch implements Callable<Integer> {
         search.evaluate(recipe, math).score(), search.evaluate(recipe, reading).score());
   }
 
-  private static void table(
+  private void table(
       PrintWriter print,
       ParetoFront front,
       Map<String, Scores> test,
@@ -249,7 +276,8 @@ final class FrontSearch implements Callable<Integer> {
       Map<String, Scores> sourcesTest) {
     print.printf(
         Locale.ROOT, "%-14s  %-20s  %s%n", "", "on 'valid'", "on the untouched 'test' items");
-    print.printf(Locale.ROOT, "%-14s  %s  %s%n", "", "ja-math  ja-qa     ", "ja-math  ja-qa");
+    String columns = String.format(Locale.ROOT, "%s  %-10s", MATH, second.task);
+    print.printf(Locale.ROOT, "%-14s  %s  %s%n", "", columns, columns.strip());
     sourcesValid.forEach(
         (name, valid) ->
             print.printf(Locale.ROOT, "%-14s  %-20s  %s%n", name, valid, sourcesTest.get(name)));
@@ -264,7 +292,7 @@ final class FrontSearch implements Callable<Integer> {
     }
   }
 
-  private static void conclude(
+  private void conclude(
       PrintWriter print,
       ParetoFront front,
       Map<String, Scores> test,
@@ -272,7 +300,7 @@ final class FrontSearch implements Callable<Integer> {
     List<String> beating = new ArrayList<>();
     test.forEach(
         (name, scores) -> {
-          if (SOURCES.stream().allMatch(source -> scores.beats(sourcesTest.get(source)))) {
+          if (sources.stream().allMatch(source -> scores.beats(sourcesTest.get(source)))) {
             beating.add(name);
           }
         });
@@ -287,7 +315,7 @@ final class FrontSearch implements Callable<Integer> {
         front.hypervolume(0, 0));
   }
 
-  private static void write(
+  private void write(
       Path folder,
       PrintWriter print,
       EvolutionResult result,
@@ -327,8 +355,8 @@ final class FrontSearch implements Callable<Integer> {
     return one.math() >= other.math() && one.reading() >= other.reading() && !one.equals(other);
   }
 
-  private static FrontChart.Builder chart(String title) {
-    return FrontChart.builder(MATH, true, READING, true).title(title);
+  private FrontChart.Builder chart(String title) {
+    return FrontChart.builder(MATH, true, second.task, true).title(title);
   }
 
   private static FrontChart.Builder mark(FrontChart.Builder chart, Map<String, Scores> sources) {

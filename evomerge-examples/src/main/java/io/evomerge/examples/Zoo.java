@@ -41,19 +41,33 @@ final class Zoo {
   }
 
   /**
-   * Returns a third of the reading questions in Japanese, right when the whole answer is: every
-   * third item from the one given on, as the file has no splits of its own.
+   * Returns a third of the reading questions in Japanese, right when the whole answer is.
    *
    * @param part 0 to search, 1 to choose, 2 to report
    */
   static TextTask japaneseQuestions(int part) throws IOException {
-    List<TextItem> all = TextTask.read(folder().resolve("tasks/ja_qa.jsonl")).items();
+    return third("ja_qa", part).maxNewTokens(6).scoredBy(AnswerCheck.normalizedText());
+  }
+
+  /**
+   * Returns a third of the English word problems, right when the last number is and the answer is
+   * English.
+   *
+   * @param part 0 to search, 1 to choose, 2 to report
+   */
+  static TextTask englishMath(int part) throws IOException {
+    return third("en_math", part)
+        .maxNewTokens(5)
+        .scoredBy(AnswerCheck.lastNumber().inLanguage(Language.ENGLISH));
+  }
+
+  /** Every third item from the one given on, as the file has no splits of its own. */
+  private static TextTask third(String name, int part) throws IOException {
+    List<TextItem> all = TextTask.read(folder().resolve("tasks/" + name + ".jsonl")).items();
     List<TextItem> third = new ArrayList<>();
     for (int i = part; i < all.size(); i += 3) {
       third.add(all.get(i));
     }
-    return TextTask.of("ja_qa." + part, third)
-        .maxNewTokens(6)
-        .scoredBy(AnswerCheck.normalizedText());
+    return TextTask.of(name + "." + part, third);
   }
 }
