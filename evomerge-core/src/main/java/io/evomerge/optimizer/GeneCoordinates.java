@@ -60,6 +60,15 @@ final class GeneCoordinates {
     return dimension;
   }
 
+  boolean hasWhole() {
+    for (boolean each : whole) {
+      if (each) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   boolean isWhole(int gene) {
     return whole[gene];
   }
