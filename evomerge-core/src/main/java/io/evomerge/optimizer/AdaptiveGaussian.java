@@ -64,7 +64,6 @@ abstract class AdaptiveGaussian implements SearchDistribution {
   final double[] steps;
 
   private final double[] weights;
-  private final double chiN;
   private final WholeNumbers wholeNumbers;
   private final double[] pathSigma;
   private final double[] pathC;
@@ -83,7 +82,6 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     SelectionWeights selection = new SelectionWeights(lambda);
     double muEff = selection.muEff();
     weights = selection.weights(minus);
-    chiN = Math.sqrt(n) * (1 - 1 / (4.0 * n) + 1 / (21.0 * n * n));
     wholeNumbers = new WholeNumbers(n, lambda, muEff);
     pathSigma = new double[n];
     pathC = new double[n];
@@ -238,7 +236,8 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     for (int i = 0; i < n; i++) {
       pathSigma[i] = (1 - cSigma) * pathSigma[i] + pathGain * whitened[i];
     }
-    double norm = wholeNumbers.relativeLength(pathSigma) * chiN;
+    double norm = wholeNumbers.length(pathSigma);
+    double chiN = wholeNumbers.expectedLength();
     double expected = Math.sqrt(1 - StrictMath.pow(1 - cSigma, 2.0 * generation));
     boolean stalled = norm / expected >= (1.4 + 2.0 / (n + 1)) * chiN;
     double cC = rates.cC();

@@ -37,7 +37,6 @@ final class CovarianceAdaptation implements SearchDistribution {
   private final double cC;
   private final double c1;
   private final double cMu;
-  private final double chiN;
   private final int lazyGap;
   private final double marginQuantile;
   private final double leastWholeDeviation;
@@ -104,7 +103,6 @@ final class CovarianceAdaptation implements SearchDistribution {
             Math.max(
                 2 * (0.25 + muEff + 1 / muEff - 2) / ((n + 2.0) * (n + 2.0) + muEff),
                 massOfMany * manyGenes));
-    chiN = Math.sqrt(n) * (1 - 1 / (4.0 * n) + 1 / (21.0 * n * n));
     double minus =
         active
             ? Math.min(
@@ -257,7 +255,8 @@ final class CovarianceAdaptation implements SearchDistribution {
       mean[i] += shift[i];
       pathSigma[i] = (1 - cSigma) * pathSigma[i] + pathGain * whitened[i];
     }
-    double norm = WholeNumbers.relativeLength(pathSigma, widening) * chiN;
+    double norm = WholeNumbers.length(pathSigma, widening);
+    double chiN = WholeNumbers.expectedLength(widening);
     double expected = Math.sqrt(1 - Math.pow(1 - cSigma, 2.0 * generation));
     boolean stalled = norm / expected >= (1.4 + 2.0 / (n + 1)) * chiN;
     double gain = stalled ? 0 : Math.sqrt(cC * (2 - cC) * muEffScored);

@@ -46,26 +46,40 @@ final class WholeNumbers {
   }
 
   /**
-   * Returns the length of an evolution path as a multiple of the one that chance alone leads to.
-   * Genes that move by their widening are left out: there the good samples are those that did not
-   * move, which says nothing about the step size of the rest (Hansen, "A CMA-ES for Mixed-Integer
-   * Nonlinear Optimization", INRIA RR-7751, 2011).
+   * Returns the length of an evolution path. Genes that move by their widening are left out: there
+   * the good samples are those that did not move, which says nothing about the step size of the
+   * rest (Hansen, "A CMA-ES for Mixed-Integer Nonlinear Optimization", INRIA RR-7751, 2011).
    */
-  double relativeLength(double[] path) {
-    return relativeLength(path, widening);
+  double length(double[] path) {
+    return length(path, widening);
   }
 
-  static double relativeLength(double[] path, double[] widening) {
-    int moving = 0;
+  static double length(double[] path, double[] widening) {
+    boolean moving = false;
     double squares = 0;
     for (int i = 0; i < path.length; i++) {
       if (widening[i] == 1) {
-        moving++;
+        moving = true;
         squares += path[i] * path[i];
       }
     }
-    double k = moving;
-    return moving == 0 ? 1 : Math.sqrt(squares / k) / (1 - 1 / (4 * k) + 1 / (21 * k * k));
+    // With none left, nothing is learned about the step size.
+    return moving ? Math.sqrt(squares) : 1;
+  }
+
+  /** Returns the {@link #length} to be expected of a path that chance alone leads. */
+  double expectedLength() {
+    return expectedLength(widening);
+  }
+
+  static double expectedLength(double[] widening) {
+    int moving = 0;
+    for (double each : widening) {
+      moving += each == 1 ? 1 : 0;
+    }
+    return moving == 0
+        ? 1
+        : Math.sqrt(moving) * (1 - 1 / (4.0 * moving) + 1 / (21.0 * moving * moving));
   }
 
   /**
