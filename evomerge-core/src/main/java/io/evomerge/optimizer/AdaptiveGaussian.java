@@ -44,6 +44,17 @@ abstract class AdaptiveGaussian implements SearchDistribution {
       return new Rates(c1, cMu, Math.sqrt(c1), cSigma, surplus(n, muEff));
     }
 
+    /**
+     * Returns what negative weights may sum up to, as a positive number, while the covariance stays
+     * positive definite.
+     */
+    double definiteMinus(int n, int lambda) {
+      SelectionWeights selection = new SelectionWeights(lambda);
+      return Math.min(
+          Math.min(1 + c1 / cMu, 1 + 2 * selection.muEffMinus() / (selection.muEff() + 2)),
+          (1 - c1 - cMu) / (n * cMu));
+    }
+
     private static double surplus(int n, double muEff) {
       return 1 + 2 * Math.max(0, Math.sqrt((muEff - 1) / (n + 1)) - 1);
     }
@@ -162,6 +173,11 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     return false;
   }
 
+  /** Returns whether a step along a gene, widened as samples are, changes the mean. */
+  final boolean moves(int i, double sigma, double step) {
+    return mean[i] != mean[i] + sigma * wholeNumbers.widening(i) * step;
+  }
+
   @Override
   public final double[] sample(GeneCoordinates coordinates, int count, NormalSource draw) {
     wholeNumbers.widen(coordinates, mean, this);
@@ -238,7 +254,7 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     }
     double norm = wholeNumbers.length(pathSigma);
     double chiN = wholeNumbers.expectedLength();
-    double expected = Math.sqrt(1 - StrictMath.pow(1 - cSigma, 2.0 * generation));
+    double expected = Math.sqrt(1 - Math.pow(1 - cSigma, 2.0 * generation));
     boolean stalled = norm / expected >= (1.4 + 2.0 / (n + 1)) * chiN;
     double cC = rates.cC();
     double gain = stalled ? 0 : Math.sqrt(cC * (2 - cC) * muEffScored);
@@ -253,7 +269,7 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     }
     double decay =
         1 - rates.c1() - rates.cMu() * sumOfWeights + (stalled ? rates.c1() * cC * (2 - cC) : 0);
-    double growth = StrictMath.exp(Math.min(1, cSigma / rates.dSigma() * (norm / chiN - 1)));
+    double growth = Math.exp(Math.min(1, cSigma / rates.dSigma() * (norm / chiN - 1)));
     sigma *= adapt(rankWeights(ranked, w), decay, whitened, shift, growth);
     for (int i = 0; i < n; i++) {
       mean[i] += shift[i];

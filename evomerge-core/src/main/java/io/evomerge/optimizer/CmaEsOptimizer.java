@@ -90,7 +90,7 @@ final class CmaEsOptimizer implements Optimizer {
   private int populationSize() {
     return config
         .populationSize()
-        .orElse(CovarianceAdaptation.defaultPopulationSize(coordinates.dimension()));
+        .orElse(SelectionWeights.defaultPopulationSize(coordinates.dimension()));
   }
 
   @Override

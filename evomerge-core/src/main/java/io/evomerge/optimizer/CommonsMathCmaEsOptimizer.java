@@ -53,9 +53,7 @@ final class CommonsMathCmaEsOptimizer implements Optimizer {
     this.seed = seed;
     this.history.addAll(history);
     lambda =
-        config
-            .populationSize()
-            .orElse(CovarianceAdaptation.defaultPopulationSize(space.dimension()));
+        config.populationSize().orElse(SelectionWeights.defaultPopulationSize(space.dimension()));
     mean = space.start().values();
     open = reveal();
   }

@@ -33,8 +33,8 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
         active,
         mean,
         sigma,
-        Rates.full(mean.length, new SelectionWeights(lambda).muEff()),
-        active ? minus(mean.length, lambda) : 0);
+        rates(mean.length, lambda),
+        active ? rates(mean.length, lambda).definiteMinus(mean.length, lambda) : 0);
     longest = sigma;
     covariance = PackedLower.identity(n);
     factor = PackedLower.identity(n);
@@ -43,13 +43,8 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
     ofCovariance = new Rate(0.03, covariance.length);
   }
 
-  private static double minus(int n, int lambda) {
-    SelectionWeights selection = new SelectionWeights(lambda);
-    Rates rates = Rates.full(n, selection.muEff());
-    return Math.min(
-        Math.min(
-            1 + rates.c1() / rates.cMu(), 1 + 2 * selection.muEffMinus() / (selection.muEff() + 2)),
-        (1 - rates.c1() - rates.cMu()) / (n * rates.cMu()));
+  private static Rates rates(int n, int lambda) {
+    return Rates.full(n, new SelectionWeights(lambda).muEff());
   }
 
   /** A learning rate and the moving averages of what it scales. */

@@ -20,35 +20,27 @@ final class SearchDistributions {
    * @param mean in coordinates
    * @param sigma the step size
    */
-  static SearchDistribution create(CmaEs config, double[] mean, int lambda, double sigma) {
+  static AdaptiveGaussian create(CmaEs config, double[] mean, int lambda, double sigma) {
     return switch (form(config, mean.length)) {
       case FULL ->
           config.learningRateAdaptation()
               ? new LearningRateAdaptation(lambda, config.active(), mean, sigma)
-              : new CovarianceAdaptation(mean.length, lambda, config.active(), mean, sigma);
+              : new CovarianceAdaptation(lambda, config.active(), mean, sigma);
       case SEPARABLE -> new SeparableAdaptation(lambda, config.active(), mean, sigma);
       case LIMITED_MEMORY -> new LimitedMemoryAdaptation(lambda, config.active(), mean, sigma);
     };
   }
 
   /** Makes one that begins where earlier trials were good. */
-  static SearchDistribution create(CmaEs config, WarmStart start, int lambda) {
-    SearchDistribution made = create(config, start.mean(), lambda, config.sigma() * start.sigma());
-    if (made instanceof CovarianceAdaptation full) {
-      full.shape(start);
-    } else {
-      ((AdaptiveGaussian) made).shape(start);
-    }
+  static AdaptiveGaussian create(CmaEs config, WarmStart start, int lambda) {
+    AdaptiveGaussian made = create(config, start.mean(), lambda, config.sigma() * start.sigma());
+    made.shape(start);
     return made;
   }
 
   /** Brings one back from what {@link SearchDistribution#save} wrote. */
   static SearchDistribution load(CmaEs config, Snapshot.Reader from, int n) {
-    if (form(config, n) == CmaEs.Covariance.FULL && !config.learningRateAdaptation()) {
-      return CovarianceAdaptation.load(from, n);
-    }
-    AdaptiveGaussian loaded =
-        (AdaptiveGaussian) create(config, new double[n], from.integer("population"), 1);
+    AdaptiveGaussian loaded = create(config, new double[n], from.integer("population"), 1);
     loaded.load(from);
     return loaded;
   }

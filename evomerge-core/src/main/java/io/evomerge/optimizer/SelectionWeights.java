@@ -26,7 +26,7 @@ final class SelectionWeights {
     double minus = 0;
     double squaresMinus = 0;
     for (int i = 0; i < lambda; i++) {
-      raw[i] = StrictMath.log((lambda + 1) / 2.0) - StrictMath.log(i + 1.0);
+      raw[i] = Math.log((lambda + 1) / 2.0) - Math.log(i + 1.0);
       if (i < mu) {
         plus += raw[i];
         squaresPlus += raw[i] * raw[i];
@@ -39,6 +39,11 @@ final class SelectionWeights {
     sumMinus = minus;
     muEff = plus * plus / squaresPlus;
     muEffMinus = minus * minus / squaresMinus;
+  }
+
+  /** Returns the usual size of a population. */
+  static int defaultPopulationSize(int n) {
+    return 4 + (int) (3 * Math.log(n));
   }
 
   /** Returns the variance-effective selection mass of the positive weights. */

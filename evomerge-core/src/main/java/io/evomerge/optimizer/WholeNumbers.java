@@ -51,10 +51,6 @@ final class WholeNumbers {
    * rest (Hansen, "A CMA-ES for Mixed-Integer Nonlinear Optimization", INRIA RR-7751, 2011).
    */
   double length(double[] path) {
-    return length(path, widening);
-  }
-
-  static double length(double[] path, double[] widening) {
     boolean moving = false;
     double squares = 0;
     for (int i = 0; i < path.length; i++) {
@@ -69,10 +65,6 @@ final class WholeNumbers {
 
   /** Returns the {@link #length} to be expected of a path that chance alone leads. */
   double expectedLength() {
-    return expectedLength(widening);
-  }
-
-  static double expectedLength(double[] widening) {
     int moving = 0;
     for (double each : widening) {
       moving += each == 1 ? 1 : 0;
