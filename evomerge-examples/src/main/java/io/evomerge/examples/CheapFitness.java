@@ -118,7 +118,8 @@ final class CheapFitness implements Callable<Integer> {
       paramLabel = "NAME",
       description = {
         "cma-es, which runs with each method, and others, which run with full fitness only:"
-            + " random-search, commons-math-cma-es. Default: cma-es,random-search."
+            + " random-search, bayesian-optimization, differential-evolution, portfolio,"
+            + " commons-math-cma-es. Default: cma-es,random-search."
       })
   private List<String> optimizers = List.of("cma-es", "random-search");
 
@@ -213,7 +214,13 @@ final class CheapFitness implements Callable<Integer> {
   private Map<String, OptimizerFactory> chosenOptimizers() {
     Map<String, OptimizerFactory> known = new LinkedHashMap<>();
     for (OptimizerFactory each :
-        List.of(Optimizers.cmaEs(), Optimizers.randomSearch(), Optimizers.commonsMathCmaEs())) {
+        List.of(
+            Optimizers.cmaEs(),
+            Optimizers.randomSearch(),
+            Optimizers.bayesian(),
+            Optimizers.differentialEvolution(),
+            Optimizers.portfolio(),
+            Optimizers.commonsMathCmaEs())) {
       known.put(each.name(), each);
     }
     Map<String, OptimizerFactory> chosen = new LinkedHashMap<>();
