@@ -20,6 +20,15 @@ public final class Main {
    * @throws Exception if it fails
    */
   public static void main(String[] args) throws Exception {
+    try {
+      start(args);
+    } catch (IllegalArgumentException e) {
+      System.err.println("error: " + e.getMessage());
+      System.exit(2);
+    }
+  }
+
+  private static void start(String[] args) throws Exception {
     String first = args.length == 0 ? "" : args[0];
     String[] rest = Arrays.copyOfRange(args, Math.min(1, args.length), args.length);
     if (first.equals("soak")) {
