@@ -60,10 +60,16 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     }
   }
 
+  /** By how much faster a step size follows for each generation that members are late. */
+  private static final double DELAY_COMPENSATION = 0.5;
+
   final int n;
   final int lambda;
   final boolean active;
   final Rates rates;
+
+  /** Variance-effective selection mass. */
+  final double muEff;
 
   /** The mean; moved by {@link #update} alone. */
   final double[] mean;
@@ -91,7 +97,7 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     this.mean = mean.clone();
     this.sigma = sigma;
     SelectionWeights selection = new SelectionWeights(lambda);
-    double muEff = selection.muEff();
+    muEff = selection.muEff();
     weights = selection.weights(minus);
     wholeNumbers = new WholeNumbers(n, lambda, muEff);
     pathSigma = new double[n];
@@ -164,6 +170,22 @@ abstract class AdaptiveGaussian implements SearchDistribution {
   }
 
   @Override
+  public boolean foresees() {
+    return false;
+  }
+
+  @Override
+  public final double[] expectedShift() {
+    double cC = rates.cC();
+    double step = sigma * Math.sqrt(cC / ((2 - cC) * muEff));
+    double[] shift = new double[n];
+    for (int i = 0; i < n; i++) {
+      shift[i] = step * wholeNumbers.widening(i) * pathC[i];
+    }
+    return shift;
+  }
+
+  @Override
   public boolean stepsVanish() {
     for (int i = 0; i < n; i++) {
       if (mean[i] == mean[i] + 0.2 * deviation(i) * wholeNumbers.widening(i)) {
@@ -223,7 +245,7 @@ abstract class AdaptiveGaussian implements SearchDistribution {
   }
 
   @Override
-  public final void update(GeneCoordinates coordinates, int[] ranked, int scored) {
+  public final void update(GeneCoordinates coordinates, int[] ranked, int scored, double delay) {
     generation++;
     if (scored == 0) {
       return;
@@ -269,7 +291,8 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     }
     double decay =
         1 - rates.c1() - rates.cMu() * sumOfWeights + (stalled ? rates.c1() * cC * (2 - cC) : 0);
-    double growth = Math.exp(Math.min(1, cSigma / rates.dSigma() * (norm / chiN - 1)));
+    double damping = rates.dSigma() / (foresees() ? 1 + DELAY_COMPENSATION * delay : 1);
+    double growth = Math.exp(Math.min(1, cSigma / damping * (norm / chiN - 1)));
     sigma *= adapt(rankWeights(ranked, w), decay, whitened, shift, growth);
     for (int i = 0; i < n; i++) {
       mean[i] += shift[i];

@@ -109,7 +109,8 @@ final class CmaEsOptimizer implements Optimizer {
     double[] costs = SingleObjective.costs(evaluations, direction, open.nextId());
     for (int i = 0; i < costs.length; i++) {
       if (open.tell(evaluations.get(i).id(), costs[i]) && !done) {
-        finishGeneration(open.close());
+        double delay = open.delay();
+        finishGeneration(open.close(), delay);
       }
     }
   }
@@ -183,11 +184,11 @@ final class CmaEsOptimizer implements Optimizer {
     return new OpenGeneration(firstId, genomes);
   }
 
-  private void finishGeneration(double[] costs) {
+  private void finishGeneration(double[] costs, double delay) {
     int[] ranked = OpenGeneration.rank(costs);
     int scored = (int) Arrays.stream(costs).filter(cost -> !Double.isNaN(cost)).count();
     SearchDistribution moved = distribution;
-    moved.update(coordinates, ranked, scored);
+    moved.update(coordinates, ranked, scored, delay);
     if (smallRun) {
       evaluationsSmall += costs.length;
     } else if (restart > 0) {

@@ -61,6 +61,11 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
   }
 
   @Override
+  public boolean foresees() {
+    return true;
+  }
+
+  @Override
   double variance(int i) {
     return covariance[PackedLower.column(n, i)];
   }

@@ -28,7 +28,6 @@ final class LimitedMemoryAdaptation extends AdaptiveGaussian {
   private final int m;
   private final double[] pathShare;
   private final double[] pathRate;
-  private final double muEff;
 
   private final double[] deviations;
   private final double[] diagonalPath;
@@ -45,7 +44,6 @@ final class LimitedMemoryAdaptation extends AdaptiveGaussian {
         rates(mean.length, lambda),
         active ? minus(mean.length, lambda) : 0);
     m = 4 + (int) (3 * StrictMath.log(n));
-    muEff = new SelectionWeights(lambda).muEff();
     pathShare = new double[m];
     pathRate = new double[m];
     for (int j = 0; j < m; j++) {

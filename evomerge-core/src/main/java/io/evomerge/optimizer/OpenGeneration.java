@@ -46,6 +46,11 @@ final class OpenGeneration implements OpenPoints {
     return List.copyOf(proposals);
   }
 
+  @Override
+  public double delay() {
+    return 0;
+  }
+
   /**
    * Takes outcomes in; all are checked before the first counts.
    *

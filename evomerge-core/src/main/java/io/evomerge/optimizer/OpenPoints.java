@@ -30,6 +30,11 @@ interface OpenPoints {
   boolean tell(long id, double cost);
 
   /**
+   * Returns how many generations, in the mean, end between the drawing of a point and its return.
+   */
+  double delay();
+
+  /**
    * Ends a generation: what is back is what the distribution takes for its members, and it moves
    * right after this.
    *

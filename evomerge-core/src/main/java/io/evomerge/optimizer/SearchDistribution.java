@@ -26,6 +26,16 @@ interface SearchDistribution {
   /** Returns a component of the evolution path, in units of {@link #sigma()}. */
   double path(int i);
 
+  /**
+   * Returns whether the evolution path tells where the mean goes next, so that {@link
+   * #expectedShift} can be relied on. Paths with a long memory, and a mean that moves in part, do
+   * not.
+   */
+  boolean foresees();
+
+  /** Returns how far the mean moves with the next generation if it goes on as it went. */
+  double[] expectedShift();
+
   /** Returns an estimate of the condition number of the covariance; infinite if it is singular. */
   double condition();
 
@@ -57,8 +67,10 @@ interface SearchDistribution {
    *
    * @param ranked all members, best first
    * @param scored how many of them have a score; the rest failed and rank last
+   * @param delay how many generations ago they were drawn, in the mean; the step size follows
+   *     faster for it
    */
-  void update(GeneCoordinates coordinates, int[] ranked, int scored);
+  void update(GeneCoordinates coordinates, int[] ranked, int scored, double delay);
 
   /** Writes the state. */
   ObjectNode save(ObjectNode to);

@@ -9,6 +9,7 @@ import io.evomerge.genome.Gene;
 import io.evomerge.genome.SearchSpace;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.Random;
@@ -60,12 +61,22 @@ class AsynchronousCmaEsTest extends OptimizerContract {
     return sum;
   }
 
+  private static double rosenbrock(double[] x) {
+    double sum = 0;
+    for (int i = 0; i + 1 < x.length; i++) {
+      double d = x[i] * x[i] - x[i + 1];
+      sum += 100 * d * d + (x[i] - 1) * (x[i] - 1);
+    }
+    return sum;
+  }
+
   /** Where a search with so many open trials stands. */
   private static final class Search {
     final ToDoubleFunction<double[]> cost;
     final Random pace;
     final List<Proposal> open = new ArrayList<>();
     Optimizer optimizer;
+    int workers = WORKERS;
     int trials;
     double best = Double.POSITIVE_INFINITY;
 
@@ -77,7 +88,7 @@ class AsynchronousCmaEsTest extends OptimizerContract {
 
     /** A worker finishes, in any order, and gets the next point; returns whether it goes on. */
     boolean step() {
-      while (open.size() < WORKERS && !optimizer.isDone()) {
+      while (open.size() < workers && !optimizer.isDone()) {
         List<Proposal> next = optimizer.ask(1);
         if (next.isEmpty()) {
           break;
@@ -96,15 +107,19 @@ class AsynchronousCmaEsTest extends OptimizerContract {
     }
   }
 
+  /** Returns the median of the searches that reach 1e-8; some of Rosenbrock end elsewhere. */
   private static int trialsTo(OptimizerFactory factory, int n, ToDoubleFunction<double[]> cost) {
-    int[] trials = new int[5];
-    for (int s = 0; s < trials.length; s++) {
-      Search search = new Search(factory, n, cost, 1 + s);
-      while (search.best > 1e-8 && search.trials < 50_000 && search.step()) {}
-      trials[s] = search.best <= 1e-8 ? search.trials : Integer.MAX_VALUE;
+    List<Integer> trials = new ArrayList<>();
+    for (long seed = 1; seed <= 15; seed++) {
+      Search search = new Search(factory, n, cost, seed);
+      while (search.best > 1e-8 && search.trials < 20_000 && search.step()) {}
+      if (search.best <= 1e-8) {
+        trials.add(search.trials);
+      }
     }
-    Arrays.sort(trials);
-    return trials[trials.length / 2];
+    assertThat(trials).hasSizeGreaterThanOrEqualTo(10);
+    Collections.sort(trials);
+    return trials.get(trials.size() / 2);
   }
 
   @Test
@@ -122,11 +137,22 @@ class AsynchronousCmaEsTest extends OptimizerContract {
   void aSearchTakesFewMoreTrialsThanWithGenerations() {
     CmaEs cmaEs = Optimizers.cmaEs();
     List<ToDoubleFunction<double[]>> functions =
-        List.of(AsynchronousCmaEsTest::sphere, AsynchronousCmaEsTest::ellipsoid);
+        List.of(
+            AsynchronousCmaEsTest::sphere,
+            AsynchronousCmaEsTest::ellipsoid,
+            AsynchronousCmaEsTest::rosenbrock);
     for (ToDoubleFunction<double[]> function : functions) {
       int waiting = trialsTo(cmaEs, 10, function);
-      assertThat(trialsTo(cmaEs.asynchronous(), 10, function)).isLessThan((int) (1.25 * waiting));
+      assertThat(trialsTo(cmaEs.asynchronous(), 10, function)).isLessThan((int) (1.15 * waiting));
     }
+  }
+
+  @Test
+  void moreTrialsThanTwoGenerationsHaveCanBeOpen() {
+    Search search = new Search(factory(), 10, AsynchronousCmaEsTest::ellipsoid, 1);
+    search.workers = 25;
+    while (search.best > 1e-8 && search.trials < 20_000 && search.step()) {}
+    assertThat(search.best).isLessThanOrEqualTo(1e-8);
   }
 
   @Test

@@ -159,8 +159,8 @@ abstract class CmaEsFormContract extends OptimizerContract {
         placing.place(coordinates, k, points, k * n);
       }
       int[] ranked = ranked(points, n, lambda);
-      drawing.update(coordinates, ranked, lambda);
-      placing.update(coordinates, ranked, lambda);
+      drawing.update(coordinates, ranked, lambda, 0);
+      placing.update(coordinates, ranked, lambda, 0);
       for (int i = 0; i < n; i++) {
         assertThat(placing.mean()[i]).isCloseTo(drawing.mean()[i], within(1e-6));
         assertThat(placing.deviation(i) / drawing.deviation(i)).isCloseTo(1, within(1e-6));
@@ -183,7 +183,7 @@ abstract class CmaEsFormContract extends OptimizerContract {
       for (int k = 0; k < lambda; k++) {
         costs[k] = slantedValley(Arrays.copyOfRange(points, k * n, k * n + n));
       }
-      distribution.update(coordinates, OpenGeneration.rank(costs), lambda);
+      distribution.update(coordinates, OpenGeneration.rank(costs), lambda, 0);
     }
     double[] square = new double[n];
     int draws = 50;
@@ -210,7 +210,7 @@ abstract class CmaEsFormContract extends OptimizerContract {
     for (int k = 0; k < 4; k++) {
       distribution.place(coordinates, k, far, 0);
     }
-    distribution.update(coordinates, new int[] {0, 1, 2, 3}, 4);
+    distribution.update(coordinates, new int[] {0, 1, 2, 3}, 4, 0);
     assertThat(distribution.mean()[0]).isBetween(0.01, 6.0);
   }
 

@@ -118,8 +118,8 @@ final class CheapFitness implements Callable<Integer> {
       paramLabel = "NAME",
       description = {
         "cma-es, which runs with each method, and others, which run with full fitness only:"
-            + " random-search, bayesian-optimization, differential-evolution, portfolio,"
-            + " commons-math-cma-es. Default: cma-es,random-search."
+            + " random-search, sobol-search, bayesian-optimization, differential-evolution,"
+            + " particle-swarm, portfolio, commons-math-cma-es. Default: cma-es,random-search."
       })
   private List<String> optimizers = List.of("cma-es", "random-search");
 
@@ -218,7 +218,9 @@ final class CheapFitness implements Callable<Integer> {
             Optimizers.cmaEs(),
             Optimizers.randomSearch(),
             Optimizers.bayesian(),
+            Optimizers.sobolSearch(),
             Optimizers.differentialEvolution(),
+            Optimizers.particleSwarm(),
             Optimizers.portfolio(),
             Optimizers.commonsMathCmaEs())) {
       known.put(each.name(), each);
