@@ -54,7 +54,7 @@ final class MultiObjectiveBed {
     Map<String, OptimizerFactory> known = known();
     List<String> optimizers = options.list("optimizers", String.join(",", known.keySet()));
     List<MultiObjectiveProblem> problems =
-        options.list("functions", "ZDT1,ZDT2,ZDT3,DTLZ2").stream()
+        options.list("functions", "ZDT1,ZDT2,ZDT3,DTLZ2,ELLIPSOIDS").stream()
             .map(MultiObjectiveProblem::valueOf)
             .toList();
     int[] budgets = options.numbers("budgets", "500,1000,2000");

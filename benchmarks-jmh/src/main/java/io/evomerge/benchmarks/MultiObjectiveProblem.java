@@ -3,6 +3,7 @@ package io.evomerge.benchmarks;
 import io.evomerge.genome.Gene;
 import io.evomerge.genome.Genome;
 import io.evomerge.genome.SearchSpace;
+import io.evomerge.internal.RandomStream;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -19,7 +20,13 @@ enum MultiObjectiveProblem {
   /** A front of five pieces; the area below it by quadrature over 2e7 points. */
   ZDT3(30, 2, -0.0444260074220278),
   /** An eighth of a sphere. */
-  DTLZ2(12, 3, Math.PI / 6);
+  DTLZ2(12, 3, Math.PI / 6),
+  /**
+   * Two ellipsoids of one shape, rotated, with condition 100: correlated genes and optima inside
+   * the box, as where models are merged. Each is 1 at the optimum of the other, so that sqrt(f1) +
+   * sqrt(f2) = 1 on the front; the start has 2.6 and 1.3.
+   */
+  ELLIPSOIDS(24, 2, 1.0 / 6);
 
   /** The lowest value of the second objective on the front of ZDT3. */
   private static final double ZDT3_LOWEST = -0.77336901232654;
@@ -65,7 +72,11 @@ enum MultiObjectiveProblem {
 
   double[] costs(Genome point) {
     double[] x = point.values();
-    return this == DTLZ2 ? dtlz2(x) : zdt(x);
+    return switch (this) {
+      case DTLZ2 -> dtlz2(x);
+      case ELLIPSOIDS -> ellipsoids(x);
+      default -> zdt(x);
+    };
   }
 
   private double[] zdt(double[] x) {
@@ -82,6 +93,25 @@ enum MultiObjectiveProblem {
           default -> 1 - Math.sqrt(share);
         };
     return new double[] {x[0], g * h};
+  }
+
+  private static double[] ellipsoids(double[] x) {
+    double[] first = new double[x.length];
+    double[] second = new double[x.length];
+    double[] apart = new double[x.length];
+    RandomStream random = RandomStream.of(1, "optima of two ellipsoids");
+    for (int i = 0; i < x.length; i++) {
+      double middle = 0.5 + (random.nextDouble() - 0.5) / 2;
+      double half = (random.nextDouble() - 0.5) / 5;
+      first[i] = x[i] - middle - half;
+      second[i] = x[i] - middle + half;
+      apart[i] = 2 * half;
+    }
+    double whole = TestFunctions.rotatedEllipsoid(apart, 100);
+    return new double[] {
+      TestFunctions.rotatedEllipsoid(first, 100) / whole,
+      TestFunctions.rotatedEllipsoid(second, 100) / whole
+    };
   }
 
   private static double[] dtlz2(double[] x) {

@@ -154,11 +154,20 @@ final class TestFunctions {
   }
 
   private static double ellipsoid(double[] z) {
+    return ellipsoid(z, 1e6);
+  }
+
+  private static double ellipsoid(double[] z, double condition) {
     double sum = 0;
     for (int i = 0; i < z.length; i++) {
-      sum += Math.pow(1e6, i / Math.max(1.0, z.length - 1.0)) * z[i] * z[i];
+      sum += Math.pow(condition, i / Math.max(1.0, z.length - 1.0)) * z[i] * z[i];
     }
     return sum;
+  }
+
+  /** Returns the value of an ellipsoid whose axes are none of the genes'. */
+  static double rotatedEllipsoid(double[] z, double condition) {
+    return ellipsoid(rotated(z), condition);
   }
 
   private static double cigar(double[] z) {

@@ -93,7 +93,7 @@ public final class Optimizers {
     return Nsga2.DEFAULT.populationSize(populationSize);
   }
 
-  /** SMS-EMOA with a population of 40: for several objectives on a small budget. */
+  /** SMS-EMOA with a population of 20: for several objectives on a small budget. */
   public static SmsEmoa smsEmoa() {
     return SmsEmoa.DEFAULT;
   }

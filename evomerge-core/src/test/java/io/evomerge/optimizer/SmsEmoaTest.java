@@ -77,7 +77,7 @@ class SmsEmoaTest extends MultiObjectiveContract {
 
   @Test
   void settingsNameThePopulation() {
-    assertThat(Optimizers.smsEmoa().settings()).containsEntry("populationSize", "40");
+    assertThat(Optimizers.smsEmoa().settings()).containsEntry("populationSize", "20");
     assertThat(Optimizers.smsEmoa(8).populationSize()).isEqualTo(8);
     assertThat(Optimizers.smsEmoa(8)).hasToString("sms-emoa{mostOpen=16, populationSize=8}");
   }

@@ -110,7 +110,7 @@ final class FrontSearch implements Callable<Integer> {
   @Option(
       names = "--population",
       description = "Population of the optimizer, at least 4. Default: ${DEFAULT-VALUE}.")
-  private int population = 40;
+  private int population = 20;
 
   @Option(
       names = "--parallelism",
