@@ -84,6 +84,26 @@ final class FrontSearch implements Callable<Integer> {
     }
   }
 
+  /** What chooses from the front and is reported. */
+  enum Measure {
+    /** Share of greedy answers that are right. */
+    ACCURACY("accuracy"),
+    /**
+     * Mean probability of the right answers: finer, and fair where greedy answers are all right.
+     */
+    PROBABILITY("mean probability of the right answers");
+
+    private final String words;
+
+    Measure(String words) {
+      this.words = words;
+    }
+
+    TextTask of(TextTask task) {
+      return this == ACCURACY ? task : task.scoredByProbability();
+    }
+  }
+
   @Option(
       names = "--second",
       description = "The other task: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
@@ -106,6 +126,13 @@ final class FrontSearch implements Callable<Integer> {
       names = "--optimizer",
       description = "How to search: ${COMPLETION-CANDIDATES}. Default: ${DEFAULT-VALUE}.")
   private Strategy optimizer = Strategy.SMS_EMOA;
+
+  @Option(
+      names = "--measure",
+      description =
+          "What chooses from the front and is reported: ${COMPLETION-CANDIDATES}, of greedy answers"
+              + " or of drawn ones. Default: ${DEFAULT-VALUE}.")
+  private Measure measure = Measure.ACCURACY;
 
   @Option(
       names = "--population",
@@ -132,7 +159,7 @@ final class FrontSearch implements Callable<Integer> {
 
   @Spec private CommandSpec spec = CommandSpec.create();
 
-  /** Accuracies on both tasks. */
+  /** What the measure says on both tasks. */
   private record Scores(double math, double reading) {
     boolean beats(Scores other) {
       return math > other.math && reading > other.reading;
@@ -162,22 +189,23 @@ final class FrontSearch implements Callable<Integer> {
     TextTask math = Zoo.japaneseMath();
     try (OnnxBackend backend = OnnxBackend.auto();
         TextEvaluator mathTrain = few(math.split("train")).scoredByLogLikelihood().on(backend);
-        TextEvaluator mathValid = few(math.split("valid")).on(backend);
-        TextEvaluator mathTest = few(math.split("test")).on(backend);
+        TextEvaluator mathValid = few(measure.of(math.split("valid"))).on(backend);
+        TextEvaluator mathTest = few(measure.of(math.split("test"))).on(backend);
         TextEvaluator readTrain = few(second.part(0)).scoredByLogLikelihood().on(backend);
-        TextEvaluator readValid = few(second.part(1)).on(backend);
-        TextEvaluator readTest = few(second.part(2)).on(backend);
+        TextEvaluator readValid = few(measure.of(second.part(1))).on(backend);
+        TextEvaluator readTest = few(measure.of(second.part(2))).on(backend);
         EvoMerge plain = plainMerges(mathValid);
         Bar bar = new Bar();
         EvoMerge search = search(mathTrain, mathValid, readTrain, readValid, bar)) {
       print.printf(
           Locale.ROOT,
           "Evolving TIES merges of %s over base for two objectives: %d weights, %d trials by %s.%n"
-              + "Objectives: mean log-likelihood of the answers; accuracy on other items chooses.%n",
+              + "Objectives: mean log-likelihood of the answers; %s on other items chooses.%n",
           String.join(", ", sources),
           search.space().dimension(),
           evaluations,
-          optimizer.factory(population));
+          optimizer.factory(population),
+          measure.words);
       print.flush();
       EvolutionResult result = search.run();
       if (result.stopReason() == StopReason.CANCELLED) {
@@ -213,7 +241,7 @@ final class FrontSearch implements Callable<Integer> {
         .sources(sources.stream().map(zoo::resolve).toArray(Path[]::new))
         .operator(MergeOperators.taskArithmetic())
         .searchSpace(ParameterSpace.perModel())
-        .maximize("accuracy", fitness)
+        .maximize("fitness", fitness)
         .build();
   }
 
@@ -327,7 +355,7 @@ final class FrontSearch implements Callable<Integer> {
     front.writeCsv(folder.resolve("front.csv"));
     result.front().writeCsv(folder.resolve("front-search.csv"));
     FrontChart.Builder valid =
-        chart("Accuracy on 'valid', which chose the front").trialsName("finalists");
+        chart("'valid', which chose the front: " + measure.words).trialsName("finalists");
     for (SelectedModel model : result.finalists()) {
       valid.trial(
           model.validation().get(0).score(), model.validation().get(1).score(), model.origin());
@@ -339,7 +367,7 @@ final class FrontSearch implements Callable<Integer> {
     mark(valid, sourcesValid).build().picture().writeSvg(folder.resolve("front-valid.svg"));
 
     FrontChart.Builder chart =
-        chart("Accuracy of the chosen front on untouched items").trialsName("models chosen");
+        chart("The chosen front on untouched items: " + measure.words).trialsName("models chosen");
     test.forEach((name, scores) -> chart.trial(scores.math(), scores.reading(), name));
     test.forEach(
         (name, scores) -> {

@@ -47,6 +47,29 @@ class FrontProgramTest {
   }
 
   @Test
+  void theFrontMayBeChosenByProbabilities() {
+    Ran ran =
+        run(
+            "front",
+            "--second",
+            "EN_MATH",
+            "--sources",
+            "math-en-2,ja",
+            "--measure",
+            "PROBABILITY",
+            "--items",
+            6,
+            "--evaluations",
+            4,
+            "--population",
+            4);
+    assertThat(ran.err()).isEmpty();
+    assertThat(ran.out())
+        .contains("mean probability of the right answers on other items chooses")
+        .containsPattern("math-en-2 +0\\.\\d*[1-9]");
+  }
+
+  @Test
   void aPopulationThatIsTooSmallIsRefused() {
     Ran ran = run("front", "--population", 3);
     assertThat(ran.code()).isEqualTo(2);
