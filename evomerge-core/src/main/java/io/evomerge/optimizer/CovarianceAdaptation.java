@@ -20,8 +20,8 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
   private static final int POWER_STEPS = 8;
 
   private final int lazyGap;
-  private final double[] covariance;
-  private final double[] factor;
+  private final LowerTriangle covariance;
+  private final LowerTriangle factor;
   private long factorised;
   private double condition = 1;
 
@@ -33,8 +33,8 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
         sigma,
         rates(mean.length, lambda),
         active ? rates(mean.length, lambda).definiteMinus(mean.length, lambda) : 0);
-    covariance = PackedLower.identity(n);
-    factor = PackedLower.identity(n);
+    covariance = LowerTriangle.identity(n);
+    factor = LowerTriangle.identity(n);
     lazyGap = Math.max(1, (int) (0.5 / (n * (rates.c1() + rates.cMu()))));
   }
 
@@ -50,14 +50,14 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
 
   @Override
   void correlate(int count) {
-    PackedLower.multiply(factor, n, normals, steps, count);
+    factor.multiply(normals, steps, count);
   }
 
   @Override
   void whiten(int member) {
     int at = member * n;
     System.arraycopy(steps, at, normals, at, n);
-    PackedLower.solveLower(factor, n, normals, at);
+    factor.solveLower(normals, at);
   }
 
   @Override
@@ -67,7 +67,7 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
 
   @Override
   double variance(int i) {
-    return covariance[PackedLower.column(n, i)];
+    return covariance.diagonal(i);
   }
 
   @Override
@@ -78,9 +78,8 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
   @Override
   public boolean stepsVanish() {
     int axis = (int) (generation() % n);
-    int at = PackedLower.column(n, axis);
     for (int i = axis; i < n; i++) {
-      if (moves(i, 0.1 * sigma(), factor[at + i - axis])) {
+      if (moves(i, 0.1 * sigma(), factor.element(i, axis))) {
         return super.stepsVanish();
       }
     }
@@ -90,7 +89,7 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
   @Override
   double adapt(
       double[] rankWeights, double decay, double[] whitened, double[] shift, double growth) {
-    PackedLower.rankUpdate(covariance, n, decay, steps, rankWeights, lambda + 1);
+    covariance.rankUpdate(decay, steps, rankWeights, lambda + 1);
     if (generation() - factorised >= lazyGap) {
       factorise();
     }
@@ -99,7 +98,7 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
 
   private void factorise() {
     factorised = generation();
-    if (!PackedLower.cholesky(covariance, n, factor)) {
+    if (!factor.factorise(covariance)) {
       condition = Double.POSITIVE_INFINITY;
       return;
     }
@@ -117,18 +116,18 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
     double smallest = Double.POSITIVE_INFINITY;
     for (int i = 0; i < n; i++) {
       x[i] = 1 + (i % 7) * 0.1;
-      largest = Math.max(largest, covariance[PackedLower.column(n, i)]);
+      largest = Math.max(largest, covariance.diagonal(i));
     }
     for (int step = 0; step < POWER_STEPS; step++) {
       double norm = normalise(x);
       if (step > 0) {
         largest = Math.max(largest, norm);
       }
-      PackedLower.multiplySymmetric(covariance, n, x, y);
+      covariance.multiplySymmetric(x, y);
       System.arraycopy(y, 0, x, 0, n);
     }
     for (int i = 0; i < n; i++) {
-      double pivot = factor[PackedLower.column(n, i)];
+      double pivot = factor.diagonal(i);
       smallest = Math.min(smallest, pivot * pivot);
       x[i] = 1 - (i % 5) * 0.1;
     }
@@ -137,7 +136,7 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
       if (step > 0) {
         smallest = Math.min(smallest, 1 / norm);
       }
-      PackedLower.solve(factor, n, x);
+      factor.solve(x);
     }
     return largest / smallest;
   }
@@ -156,23 +155,23 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
 
   @Override
   void shape(WarmStart start) {
-    System.arraycopy(start.covariance(), 0, covariance, 0, covariance.length);
+    covariance.load(start.covariance());
     factorise();
   }
 
   @Override
   void saveForm(ObjectNode to) {
     to.put("factorised", factorised).put("condition", Double.toString(condition));
-    Snapshot.putBinary(to, "covariance", covariance);
-    Snapshot.putBinary(to, "factor", factor);
+    Snapshot.putBinary(to, "covariance", covariance.packed());
+    Snapshot.putBinary(to, "factor", factor.packed());
   }
 
   @Override
   void loadForm(Snapshot.Reader from) {
     factorised = from.integer64("factorised");
     condition = Double.parseDouble(from.text("condition"));
-    int length = PackedLower.length(n);
-    System.arraycopy(from.binary("covariance", length), 0, covariance, 0, length);
-    System.arraycopy(from.binary("factor", length), 0, factor, 0, length);
+    int length = LowerTriangle.length(n);
+    covariance.load(from.binary("covariance", length));
+    factor.load(from.binary("factor", length));
   }
 }

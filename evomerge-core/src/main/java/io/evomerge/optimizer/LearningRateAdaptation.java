@@ -19,9 +19,9 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
   private static final double ALPHA = 1.4;
   private static final double GAMMA = 0.1;
 
-  private final double[] covariance;
-  private final double[] factor;
-  private final double[] local;
+  private final LowerTriangle covariance;
+  private final LowerTriangle factor;
+  private final LowerTriangle local;
   private final Rate ofMean;
   private final Rate ofCovariance;
   private double longest;
@@ -36,11 +36,11 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
         rates(mean.length, lambda),
         active ? rates(mean.length, lambda).definiteMinus(mean.length, lambda) : 0);
     longest = sigma;
-    covariance = PackedLower.identity(n);
-    factor = PackedLower.identity(n);
-    local = new double[covariance.length];
+    covariance = LowerTriangle.identity(n);
+    factor = LowerTriangle.identity(n);
+    local = LowerTriangle.identity(n);
     ofMean = new Rate(0.1, n);
-    ofCovariance = new Rate(0.03, covariance.length);
+    ofCovariance = new Rate(0.03, LowerTriangle.length(n));
   }
 
   private static Rates rates(int n, int lambda) {
@@ -93,19 +93,19 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
 
   @Override
   void correlate(int count) {
-    PackedLower.multiply(factor, n, normals, steps, count);
+    factor.multiply(normals, steps, count);
   }
 
   @Override
   void whiten(int member) {
     int at = member * n;
     System.arraycopy(steps, at, normals, at, n);
-    PackedLower.solveLower(factor, n, normals, at);
+    factor.solveLower(normals, at);
   }
 
   @Override
   double variance(int i) {
-    return covariance[PackedLower.column(n, i)];
+    return covariance.diagonal(i);
   }
 
   /** A lower bound, from the pivots of the factor. */
@@ -117,7 +117,7 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
     double least = Double.POSITIVE_INFINITY;
     double most = 0;
     for (int i = 0; i < n; i++) {
-      double pivot = factor[PackedLower.column(n, i)];
+      double pivot = factor.diagonal(i);
       least = Math.min(least, pivot);
       most = Math.max(most, pivot);
     }
@@ -130,8 +130,7 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
     double before = ofMean.eta;
     ofMean.follow(whitened);
     double square = growth * growth;
-    computeLocalChange(rankWeights, decay, square);
-    ofCovariance.follow(local);
+    ofCovariance.follow(localChange(rankWeights, decay, square));
     for (int i = 0; i < n; i++) {
       shift[i] *= ofMean.eta;
     }
@@ -143,8 +142,8 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
     for (int k = 0; k <= lambda; k++) {
       scaled[k] = share * rankWeights[k];
     }
-    PackedLower.rankUpdate(covariance, n, kept, steps, scaled, lambda + 1);
-    singular = !PackedLower.cholesky(covariance, n, factor);
+    covariance.rankUpdate(kept, steps, scaled, lambda + 1);
+    singular = !factor.factorise(covariance);
     return sizeGrowth * correction(before / ofMean.eta, sizeGrowth);
   }
 
@@ -165,32 +164,35 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
    * The change of sigma^2 C in whitened coordinates, divided by the root of 2; an element beside
    * the diagonal stands for two, which makes up for the divisor.
    */
-  private void computeLocalChange(double[] rankWeights, double decay, double growth) {
+  private double[] localChange(double[] rankWeights, double decay, double growth) {
     double[] vectors = Arrays.copyOf(normals, steps.length);
     System.arraycopy(steps, n * lambda, vectors, n * lambda, n);
-    PackedLower.solveLower(factor, n, vectors, n * lambda);
+    factor.solveLower(vectors, n * lambda);
     double[] scaled = new double[lambda + 1];
     for (int k = 0; k <= lambda; k++) {
       scaled[k] = growth * rankWeights[k];
     }
-    PackedLower.rankUpdate(local, n, 0, vectors, scaled, lambda + 1);
+    local.rankUpdate(0, vectors, scaled, lambda + 1);
+    double[] change = local.packed();
+    int at = 0;
     for (int i = 0; i < n; i++) {
-      int at = PackedLower.column(n, i);
-      local[at] = (local[at] + growth * decay - 1) / Math.sqrt(2);
+      change[at] = (change[at] + growth * decay - 1) / Math.sqrt(2);
+      at += n - i;
     }
+    return change;
   }
 
   @Override
   void shape(WarmStart start) {
-    System.arraycopy(start.covariance(), 0, covariance, 0, covariance.length);
-    singular = !PackedLower.cholesky(covariance, n, factor);
+    covariance.load(start.covariance());
+    singular = !factor.factorise(covariance);
   }
 
   @Override
   void saveForm(ObjectNode to) {
     to.put("longest", longest).put("singular", singular);
-    Snapshot.putBinary(to, "covariance", covariance);
-    Snapshot.putBinary(to, "factor", factor);
+    Snapshot.putBinary(to, "covariance", covariance.packed());
+    Snapshot.putBinary(to, "factor", factor.packed());
     ofMean.save(to.putObject("rateOfMean"));
     ofCovariance.save(to.putObject("rateOfCovariance"));
   }
@@ -199,9 +201,9 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
   void loadForm(Snapshot.Reader from) {
     longest = from.number("longest");
     singular = from.bool("singular");
-    int length = PackedLower.length(n);
-    System.arraycopy(from.binary("covariance", length), 0, covariance, 0, length);
-    System.arraycopy(from.binary("factor", length), 0, factor, 0, length);
+    int length = LowerTriangle.length(n);
+    covariance.load(from.binary("covariance", length));
+    factor.load(from.binary("factor", length));
     ofMean.load(from.child("rateOfMean"));
     ofCovariance.load(from.child("rateOfCovariance"));
   }

@@ -139,18 +139,19 @@ final class WarmStart {
     return unscaledVariance(i) / scale;
   }
 
-  /** Returns the covariance without the step size, as {@link PackedLower}. */
+  /** Returns the covariance without the step size, its lower triangle column by column. */
   double[] covariance() {
-    double[] covariance = new double[PackedLower.length(n)];
+    double[] covariance = new double[LowerTriangle.length(n)];
+    int at = 0;
     for (int j = 0; j < n; j++) {
-      int at = PackedLower.column(n, j) - j;
-      covariance[at + j] = prior[j] / scale;
+      covariance[at] = prior[j] / scale;
       for (double[] point : best) {
         double along = (point[j] - mean[j]) / (best.size() * scale);
         for (int i = j; i < n; i++) {
-          covariance[at + i] += along * (point[i] - mean[i]);
+          covariance[at + i - j] += along * (point[i] - mean[i]);
         }
       }
+      at += n - j;
     }
     return covariance;
   }
