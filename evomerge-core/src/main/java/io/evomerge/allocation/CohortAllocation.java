@@ -97,7 +97,8 @@ abstract class CohortAllocation<S extends CohortAllocation<S>> implements ItemAl
   public final OptimizerFactory over(OptimizerFactory inner, int itemCount, ItemFitness.Mean mean) {
     atLeast("itemCount", itemCount, 1);
     check(itemCount);
-    return new CohortFactory(this, inner, itemCount, mean);
+    // Cohorts fix how asks and outcomes follow each other.
+    return new CohortFactory(this, inner.immediate(), itemCount, mean);
   }
 
   static void atLeast(String name, int value, int least) {

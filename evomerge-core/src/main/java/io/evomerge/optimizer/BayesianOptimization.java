@@ -22,7 +22,7 @@ import java.util.TreeMap;
  *
  * <p><b>Several open trials.</b> An open trial counts as if it had the expected cost ("kriging
  * believer", Ginsbourger, Le Riche, Carraro 2010, doi 10.1007/978-3-642-10701-6_6), so the next one
- * goes elsewhere; a worker that finishes gets a new point at once.
+ * goes elsewhere. {@link #mostOpen} may be open; the search does not depend on how many are.
  *
  * <p>Whole numbers enter the model rounded (Garrido-Merchan, Hernandez-Lobato 2020, doi
  * 10.1016/j.neucom.2019.11.004), options of a choice as equal or different. What was tried or is
@@ -39,19 +39,19 @@ public final class BayesianOptimization implements OptimizerFactory {
 
   static final int MAX_GENES = 1000;
 
-  static final BayesianOptimization DEFAULT = new BayesianOptimization(0, 0, 32, 400, 200);
+  static final BayesianOptimization DEFAULT = new BayesianOptimization(0, 0, 4, 400, 200);
 
   private final long budget;
   private final int initialPoints;
-  private final int maxOpen;
+  private final int mostOpen;
   private final int maxData;
   private final int candidates;
 
   private BayesianOptimization(
-      long budget, int initialPoints, int maxOpen, int maxData, int candidates) {
+      long budget, int initialPoints, int mostOpen, int maxData, int candidates) {
     this.budget = budget;
     this.initialPoints = initialPoints;
-    this.maxOpen = maxOpen;
+    this.mostOpen = mostOpen;
     this.maxData = maxData;
     this.candidates = candidates;
   }
@@ -66,7 +66,7 @@ public final class BayesianOptimization implements OptimizerFactory {
     if (budget < 1) {
       throw new IllegalArgumentException("budget " + budget + " must be at least 1 trial");
     }
-    return new BayesianOptimization(budget, initialPoints, maxOpen, maxData, candidates);
+    return new BayesianOptimization(budget, initialPoints, mostOpen, maxData, candidates);
   }
 
   /**
@@ -79,20 +79,21 @@ public final class BayesianOptimization implements OptimizerFactory {
     if (initialPoints < 2) {
       throw new IllegalArgumentException("initialPoints " + initialPoints + " must be at least 2");
     }
-    return new BayesianOptimization(budget, initialPoints, maxOpen, maxData, candidates);
+    return new BayesianOptimization(budget, initialPoints, mostOpen, maxData, candidates);
   }
 
   /**
-   * Sets how many trials may be open at a time.
+   * Sets how many trials may be open at once: a point is chosen from the outcomes of all trials but
+   * the last so many less one, whether more are told or not, so that the number of workers and
+   * their pace cannot change the search. Fewer make better use of each outcome; workers beyond it
+   * wait.
    *
-   * @param maxOpen at least 1; default 32
+   * @param mostOpen at least 1; default 4
    * @throws IllegalArgumentException if it is below 1
    */
-  public BayesianOptimization maxOpen(int maxOpen) {
-    if (maxOpen < 1) {
-      throw new IllegalArgumentException("maxOpen " + maxOpen + " must be at least 1");
-    }
-    return new BayesianOptimization(budget, initialPoints, maxOpen, maxData, candidates);
+  public BayesianOptimization mostOpen(int mostOpen) {
+    return new BayesianOptimization(
+        budget, initialPoints, FixedPastOptimizer.requireMostOpen(mostOpen), maxData, candidates);
   }
 
   /**
@@ -105,7 +106,7 @@ public final class BayesianOptimization implements OptimizerFactory {
     if (maxData < 10) {
       throw new IllegalArgumentException("maxData " + maxData + " must be at least 10");
     }
-    return new BayesianOptimization(budget, initialPoints, maxOpen, maxData, candidates);
+    return new BayesianOptimization(budget, initialPoints, mostOpen, maxData, candidates);
   }
 
   /**
@@ -119,7 +120,7 @@ public final class BayesianOptimization implements OptimizerFactory {
     if (candidates < 4) {
       throw new IllegalArgumentException("candidates " + candidates + " must be at least 4");
     }
-    return new BayesianOptimization(budget, initialPoints, maxOpen, maxData, candidates);
+    return new BayesianOptimization(budget, initialPoints, mostOpen, maxData, candidates);
   }
 
   /** Returns after how many trials the search is done, if it was set. */
@@ -132,9 +133,9 @@ public final class BayesianOptimization implements OptimizerFactory {
     return initialPoints == 0 ? OptionalInt.empty() : OptionalInt.of(initialPoints);
   }
 
-  /** Returns how many trials may be open at a time. */
-  public int maxOpen() {
-    return maxOpen;
+  /** Returns how many trials may be open at once; empty: any number, outcomes count at once. */
+  public OptionalInt mostOpen() {
+    return mostOpen == 0 ? OptionalInt.empty() : OptionalInt.of(mostOpen);
   }
 
   /** Returns how many told trials the model uses at most. */
@@ -159,12 +160,22 @@ public final class BayesianOptimization implements OptimizerFactory {
         budget == 0 ? "none" : Long.toString(budget),
         "initialPoints",
         initialPoints == 0 ? "default" : Integer.toString(initialPoints),
-        "maxOpen",
-        Integer.toString(maxOpen),
+        "mostOpen",
+        FixedPastOptimizer.setting(mostOpen),
         "maxData",
         Integer.toString(maxData),
         "candidates",
         Integer.toString(candidates));
+  }
+
+  @Override
+  public OptimizerFactory immediate() {
+    return new BayesianOptimization(budget, initialPoints, 0, maxData, candidates);
+  }
+
+  @Override
+  public OptimizerFactory asynchronous() {
+    return immediate();
   }
 
   /**
@@ -174,12 +185,24 @@ public final class BayesianOptimization implements OptimizerFactory {
    */
   @Override
   public Optimizer create(SearchSpace space, List<Direction> directions, long seed) {
-    return new BayesianOptimizer(this, space, directions, seed);
+    return FixedPastOptimizer.create(
+        this,
+        mostOpen,
+        space,
+        directions,
+        seed,
+        new BayesianOptimizer(this, space, directions, seed));
   }
 
   @Override
   public Optimizer restore(SearchSpace space, List<Direction> directions, String snapshot) {
-    return BayesianOptimizer.restore(this, space, directions, snapshot);
+    return FixedPastOptimizer.restore(
+        this,
+        mostOpen,
+        space,
+        directions,
+        snapshot,
+        state -> BayesianOptimizer.restore(this, space, directions, state));
   }
 
   @Override

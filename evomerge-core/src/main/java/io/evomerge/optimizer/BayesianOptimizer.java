@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /** The state of {@link BayesianOptimization}. */
 final class BayesianOptimizer extends SteadyStateOptimizer {
 
-  private static final int SNAPSHOT_VERSION = 1;
+  private static final int SNAPSHOT_VERSION = 2;
   private static final int FIRST_FIT = 60;
   private static final int LATER_FIT = 15;
 
@@ -31,7 +31,11 @@ final class BayesianOptimizer extends SteadyStateOptimizer {
   private final List<double[]> points = new ArrayList<>();
   private final List<Double> costs = new ArrayList<>();
   private double[] parameters;
+
+  /** How many data the parameters were last fitted to, if those could be. */
   private int fittedTo;
+
+  private boolean fitted;
 
   /** What follows from the data and parameters; null when they changed. */
   private SurrogateData.@Nullable Surrogate data;
@@ -74,6 +78,7 @@ final class BayesianOptimizer extends SteadyStateOptimizer {
     }
     loaded.parameters = from.numbers("parameters", n + 1);
     loaded.fittedTo = from.integer("fittedTo");
+    loaded.fitted = from.bool("fitted");
     return loaded;
   }
 
@@ -86,7 +91,7 @@ final class BayesianOptimizer extends SteadyStateOptimizer {
       Snapshot.putCost(entry, costs.get(i));
     }
     Snapshot.putNumbers(node, "parameters", parameters);
-    node.put("fittedTo", fittedTo);
+    node.put("fittedTo", fittedTo).put("fitted", fitted);
   }
 
   @Override
@@ -104,12 +109,8 @@ final class BayesianOptimizer extends SteadyStateOptimizer {
   }
 
   @Override
-  @Nullable Next next(long id) {
-    List<OpenTrials.Trial> open = trials().open();
-    if (open.size() >= config.maxOpen()) {
-      return null;
-    }
-    return new Next(0, id == 0 ? startShares() : centred(propose(id, open)));
+  Next next(long id) {
+    return new Next(0, id == 0 ? startShares() : centred(propose(id, trials().open())));
   }
 
   private double[] propose(long id, List<OpenTrials.Trial> open) {
@@ -140,20 +141,28 @@ final class BayesianOptimizer extends SteadyStateOptimizer {
     return point;
   }
 
-  /** Brings the model up to date with the data. */
+  /** Brings the model up to date with the data; a function of the data alone, whenever asked. */
   private void refresh() {
     if (data != null) {
       return;
     }
-    SurrogateData fresh = SurrogateData.of(points, costs, config.maxData());
-    if (fresh == null) {
-      return;
+    for (int size = nextFit(); size <= points.size(); size = nextFit()) {
+      SurrogateData first =
+          SurrogateData.of(points.subList(0, size), costs.subList(0, size), config.maxData());
+      if (first != null) {
+        parameters = first.fit(parameters, unordered, fitted ? LATER_FIT : FIRST_FIT);
+        fitted = true;
+      }
+      fittedTo = size;
     }
-    if (points.size() >= GROWTH * fittedTo) {
-      parameters = fresh.fit(parameters, unordered, fittedTo == 0 ? FIRST_FIT : LATER_FIT);
-      fittedTo = points.size();
+    SurrogateData all = SurrogateData.of(points, costs, config.maxData());
+    if (all != null) {
+      data = all.condition(parameters, unordered);
     }
-    data = fresh.condition(parameters, unordered);
+  }
+
+  private int nextFit() {
+    return Math.max(designSize, Math.max(fittedTo + 1, (int) Math.ceil(GROWTH * fittedTo)));
   }
 
   /** Returns a point with whole numbers in the middle of their stretches, as the model sees it. */
@@ -169,10 +178,7 @@ final class BayesianOptimizer extends SteadyStateOptimizer {
 
   @Override
   public Optional<Genome> recommendation() {
-    SurrogateData fresh = SurrogateData.of(points, costs, config.maxData());
-    if (fresh == null) {
-      return Optional.empty();
-    }
-    return Optional.of(genome(fresh.condition(parameters, unordered).best().get(0)));
+    refresh();
+    return Optional.ofNullable(data).map(known -> genome(known.best().get(0)));
   }
 }

@@ -23,8 +23,7 @@ import java.util.TreeMap;
  *
  * <p><b>Steady state.</b> A member is replaced as soon as its trial is told, and the next trial is
  * made from the members as they are; the paper waits for the whole generation. The memory is
- * renewed after as many outcomes as there are members. Every member has at most one open trial, so
- * at most {@link #populationSize} are open.
+ * renewed after as many outcomes as there are members. Every member has at most one open trial.
  *
  * <p>Whole numbers and choices evolve as reals and are rounded when proposed, each value on an
  * equal stretch. Failed, infeasible and not finite trials never replace a member. Done after the
@@ -33,26 +32,28 @@ import java.util.TreeMap;
  */
 public final class DifferentialEvolution implements OptimizerFactory {
 
-  static final DifferentialEvolution DEFAULT = new DifferentialEvolution(0, 0, 0.11, 2.6);
+  static final DifferentialEvolution DEFAULT = new DifferentialEvolution(0, 0, 0.11, 2.6, 8);
 
   private final int populationSize;
   private final long budget;
   private final double greediness;
   private final double archiveRate;
+  private final int mostOpen;
 
   private DifferentialEvolution(
-      int populationSize, long budget, double greediness, double archiveRate) {
+      int populationSize, long budget, double greediness, double archiveRate, int mostOpen) {
     this.populationSize = populationSize;
     this.budget = budget;
     this.greediness = greediness;
     this.archiveRate = archiveRate;
+    this.mostOpen = mostOpen;
   }
 
   /**
    * Sets how many members the (first) population has.
    *
-   * @param populationSize at least 4; default 10 + n / 2 for n genes, chosen for up to some
-   *     thousand trials (the paper takes 18 n for 10,000 n of them)
+   * @param populationSize at least 4; default 8 + n / 4 for n genes, chosen for up to some thousand
+   *     trials (the paper takes 18 n for 10,000 n of them)
    * @throws IllegalArgumentException if it is below 4
    */
   public DifferentialEvolution populationSize(int populationSize) {
@@ -60,7 +61,7 @@ public final class DifferentialEvolution implements OptimizerFactory {
       throw new IllegalArgumentException(
           "populationSize " + populationSize + " must be at least 4");
     }
-    return new DifferentialEvolution(populationSize, budget, greediness, archiveRate);
+    return new DifferentialEvolution(populationSize, budget, greediness, archiveRate, mostOpen);
   }
 
   /**
@@ -73,7 +74,7 @@ public final class DifferentialEvolution implements OptimizerFactory {
     if (budget < 1) {
       throw new IllegalArgumentException("budget " + budget + " must be at least 1 trial");
     }
-    return new DifferentialEvolution(populationSize, budget, greediness, archiveRate);
+    return new DifferentialEvolution(populationSize, budget, greediness, archiveRate, mostOpen);
   }
 
   /**
@@ -87,7 +88,7 @@ public final class DifferentialEvolution implements OptimizerFactory {
       throw new IllegalArgumentException(
           "greediness " + greediness + " must be above 0 and at most 1");
     }
-    return new DifferentialEvolution(populationSize, budget, greediness, archiveRate);
+    return new DifferentialEvolution(populationSize, budget, greediness, archiveRate, mostOpen);
   }
 
   /**
@@ -100,7 +101,25 @@ public final class DifferentialEvolution implements OptimizerFactory {
     if (!(archiveRate >= 0 && archiveRate <= 10)) {
       throw new IllegalArgumentException("archiveRate " + archiveRate + " must be from 0 to 10");
     }
-    return new DifferentialEvolution(populationSize, budget, greediness, archiveRate);
+    return new DifferentialEvolution(populationSize, budget, greediness, archiveRate, mostOpen);
+  }
+
+  /**
+   * Sets how many trials may be open at once: a point is chosen from the outcomes of all trials but
+   * the last so many less one, whether more are told or not, so that the number of workers and
+   * their pace cannot change the search. Fewer make better use of each outcome; workers beyond it
+   * wait.
+   *
+   * @param mostOpen at least 1; default 8; no more than there are members
+   * @throws IllegalArgumentException if it is below 1
+   */
+  public DifferentialEvolution mostOpen(int mostOpen) {
+    return new DifferentialEvolution(
+        populationSize,
+        budget,
+        greediness,
+        archiveRate,
+        FixedPastOptimizer.requireMostOpen(mostOpen));
   }
 
   /** Returns the population size; empty stands for the default, which depends on the space. */
@@ -123,6 +142,11 @@ public final class DifferentialEvolution implements OptimizerFactory {
     return archiveRate;
   }
 
+  /** Returns how many trials may be open at once; empty: any number, outcomes count at once. */
+  public OptionalInt mostOpen() {
+    return mostOpen == 0 ? OptionalInt.empty() : OptionalInt.of(mostOpen);
+  }
+
   @Override
   public String name() {
     return "differential-evolution";
@@ -138,17 +162,41 @@ public final class DifferentialEvolution implements OptimizerFactory {
         "greediness",
         Double.toString(greediness),
         "archiveRate",
-        Double.toString(archiveRate));
+        Double.toString(archiveRate),
+        "mostOpen",
+        FixedPastOptimizer.setting(mostOpen));
+  }
+
+  @Override
+  public OptimizerFactory immediate() {
+    return new DifferentialEvolution(populationSize, budget, greediness, archiveRate, 0);
+  }
+
+  @Override
+  public OptimizerFactory asynchronous() {
+    return immediate();
   }
 
   @Override
   public Optimizer create(SearchSpace space, List<Direction> directions, long seed) {
-    return new DifferentialEvolutionOptimizer(this, space, directions, seed);
+    return FixedPastOptimizer.create(
+        this,
+        mostOpen,
+        space,
+        directions,
+        seed,
+        new DifferentialEvolutionOptimizer(this, space, directions, seed));
   }
 
   @Override
   public Optimizer restore(SearchSpace space, List<Direction> directions, String snapshot) {
-    return DifferentialEvolutionOptimizer.restore(this, space, directions, snapshot);
+    return FixedPastOptimizer.restore(
+        this,
+        mostOpen,
+        space,
+        directions,
+        snapshot,
+        state -> DifferentialEvolutionOptimizer.restore(this, space, directions, state));
   }
 
   @Override

@@ -26,6 +26,16 @@ public interface OptimizerFactory {
   }
 
   /**
+   * Returns the form of the strategy for a host that itself fixes how asks and outcomes follow each
+   * other, such as a loop with one trial at a time: outcomes count as soon as they are told.
+   *
+   * @return default: this strategy, which is right for one with generations
+   */
+  default OptimizerFactory immediate() {
+    return this;
+  }
+
+  /**
    * Starts a search.
    *
    * @param space the genes

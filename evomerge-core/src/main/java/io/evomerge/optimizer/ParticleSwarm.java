@@ -21,8 +21,7 @@ import java.util.TreeMap;
  * particles start uniform in the box.
  *
  * <p><b>Steady state.</b> A particle moves on as soon as it was told, with its informants' places
- * as they are; the paper waits for the round. Every particle has at most one open trial, so at most
- * {@link #swarmSize} are open.
+ * as they are; the paper waits for the round. Every particle has at most one open trial.
  *
  * <p>Whole numbers and choices move as reals and are rounded when proposed, each value on an equal
  * stretch. Failed, infeasible and not finite trials are nobody's best place. Done when the best
@@ -31,14 +30,16 @@ import java.util.TreeMap;
  */
 public final class ParticleSwarm implements OptimizerFactory {
 
-  static final ParticleSwarm DEFAULT = new ParticleSwarm(0, 3);
+  static final ParticleSwarm DEFAULT = new ParticleSwarm(0, 3, 8);
 
   private final int swarmSize;
   private final int informed;
+  private final int mostOpen;
 
-  private ParticleSwarm(int swarmSize, int informed) {
+  private ParticleSwarm(int swarmSize, int informed, int mostOpen) {
     this.swarmSize = swarmSize;
     this.informed = informed;
+    this.mostOpen = mostOpen;
   }
 
   /**
@@ -52,7 +53,7 @@ public final class ParticleSwarm implements OptimizerFactory {
     if (swarmSize < 2) {
       throw new IllegalArgumentException("swarmSize " + swarmSize + " must be at least 2");
     }
-    return new ParticleSwarm(swarmSize, informed);
+    return new ParticleSwarm(swarmSize, informed, mostOpen);
   }
 
   /**
@@ -65,7 +66,20 @@ public final class ParticleSwarm implements OptimizerFactory {
     if (informed < 1) {
       throw new IllegalArgumentException("informed " + informed + " must be at least 1");
     }
-    return new ParticleSwarm(swarmSize, informed);
+    return new ParticleSwarm(swarmSize, informed, mostOpen);
+  }
+
+  /**
+   * Sets how many trials may be open at once: a point is chosen from the outcomes of all trials but
+   * the last so many less one, whether more are told or not, so that the number of workers and
+   * their pace cannot change the search. Fewer make better use of each outcome; workers beyond it
+   * wait.
+   *
+   * @param mostOpen at least 1; default 8; no more than there are particles
+   * @throws IllegalArgumentException if it is below 1
+   */
+  public ParticleSwarm mostOpen(int mostOpen) {
+    return new ParticleSwarm(swarmSize, informed, FixedPastOptimizer.requireMostOpen(mostOpen));
   }
 
   /** Returns the number of particles; empty stands for the default, which depends on the space. */
@@ -76,6 +90,11 @@ public final class ParticleSwarm implements OptimizerFactory {
   /** Returns how many draws of particles to inform each particle has. */
   public int informed() {
     return informed;
+  }
+
+  /** Returns how many trials may be open at once; empty: any number, outcomes count at once. */
+  public OptionalInt mostOpen() {
+    return mostOpen == 0 ? OptionalInt.empty() : OptionalInt.of(mostOpen);
   }
 
   @Override
@@ -89,17 +108,41 @@ public final class ParticleSwarm implements OptimizerFactory {
         "swarmSize",
         swarmSize == 0 ? "default" : Integer.toString(swarmSize),
         "informed",
-        Integer.toString(informed));
+        Integer.toString(informed),
+        "mostOpen",
+        FixedPastOptimizer.setting(mostOpen));
+  }
+
+  @Override
+  public OptimizerFactory immediate() {
+    return new ParticleSwarm(swarmSize, informed, 0);
+  }
+
+  @Override
+  public OptimizerFactory asynchronous() {
+    return immediate();
   }
 
   @Override
   public Optimizer create(SearchSpace space, List<Direction> directions, long seed) {
-    return new ParticleSwarmOptimizer(this, space, directions, seed);
+    return FixedPastOptimizer.create(
+        this,
+        mostOpen,
+        space,
+        directions,
+        seed,
+        new ParticleSwarmOptimizer(this, space, directions, seed));
   }
 
   @Override
   public Optimizer restore(SearchSpace space, List<Direction> directions, String snapshot) {
-    return ParticleSwarmOptimizer.restore(this, space, directions, snapshot);
+    return FixedPastOptimizer.restore(
+        this,
+        mostOpen,
+        space,
+        directions,
+        snapshot,
+        state -> ParticleSwarmOptimizer.restore(this, space, directions, state));
   }
 
   @Override

@@ -5,6 +5,7 @@ import io.evomerge.genome.SearchSpace;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.TreeMap;
 
 /**
@@ -32,7 +33,7 @@ import java.util.TreeMap;
  */
 public final class Portfolio implements OptimizerFactory {
 
-  static final Portfolio DEFAULT = new Portfolio(List.of(), 0.7);
+  static final Portfolio DEFAULT = new Portfolio(List.of(), 0.7, 4, false);
 
   private static final long MODEL_TRIALS = 300;
   private static final int MODEL_GENES = 40;
@@ -41,10 +42,15 @@ public final class Portfolio implements OptimizerFactory {
   private final List<OptimizerFactory> members;
 
   private final double leaderShare;
+  private final int mostOpen;
+  private final boolean asynchronous;
 
-  private Portfolio(List<OptimizerFactory> members, double leaderShare) {
+  private Portfolio(
+      List<OptimizerFactory> members, double leaderShare, int mostOpen, boolean asynchronous) {
     this.members = members;
     this.leaderShare = leaderShare;
+    this.mostOpen = mostOpen;
+    this.asynchronous = asynchronous;
   }
 
   static Portfolio of(List<OptimizerFactory> members) {
@@ -52,7 +58,8 @@ public final class Portfolio implements OptimizerFactory {
       throw new IllegalArgumentException(
           "a portfolio needs at least 2 strategies, got " + members.size());
     }
-    return new Portfolio(List.copyOf(members), DEFAULT.leaderShare);
+    return new Portfolio(
+        List.copyOf(members), DEFAULT.leaderShare, DEFAULT.mostOpen, DEFAULT.asynchronous);
   }
 
   /**
@@ -66,12 +73,30 @@ public final class Portfolio implements OptimizerFactory {
       throw new IllegalArgumentException(
           "leaderShare " + leaderShare + " must be from 0.1 to 0.95");
     }
-    return new Portfolio(members, leaderShare);
+    return new Portfolio(members, leaderShare, mostOpen, asynchronous);
+  }
+
+  /**
+   * Sets how many trials may be open at once: a point is chosen from the outcomes of all trials but
+   * the last so many less one, whether more are told or not, so that the number of workers and
+   * their pace cannot change the search. Fewer make better use of each outcome; workers beyond it
+   * wait.
+   *
+   * @param mostOpen at least 1; default 4
+   * @throws IllegalArgumentException if it is below 1
+   */
+  public Portfolio mostOpen(int mostOpen) {
+    return new Portfolio(members, leaderShare, FixedPastOptimizer.requireMostOpen(mostOpen), false);
   }
 
   /** Returns how much the leader gets. */
   public double leaderShare() {
     return leaderShare;
+  }
+
+  /** Returns how many trials may be open at once; empty: any number, outcomes count at once. */
+  public OptionalInt mostOpen() {
+    return mostOpen == 0 ? OptionalInt.empty() : OptionalInt.of(mostOpen);
   }
 
   /** Returns the strategies that were given; empty stands for the default of the space. */
@@ -80,7 +105,11 @@ public final class Portfolio implements OptimizerFactory {
   }
 
   List<OptimizerFactory> members(SearchSpace space) {
-    return members.isEmpty() ? defaults(space.dimension()) : members;
+    List<OptimizerFactory> all = members.isEmpty() ? defaults(space.dimension()) : members;
+    // The portfolio itself sees to it that workers and their pace do not matter.
+    return all.stream()
+        .map(member -> asynchronous ? member.asynchronous() : member.immediate())
+        .toList();
   }
 
   private static List<OptimizerFactory> defaults(int genes) {
@@ -102,6 +131,8 @@ public final class Portfolio implements OptimizerFactory {
   public Map<String, String> settings() {
     Map<String, String> settings = new TreeMap<>();
     settings.put("leaderShare", Double.toString(leaderShare));
+    settings.put("mostOpen", FixedPastOptimizer.setting(mostOpen));
+    settings.put("asynchronous", Boolean.toString(asynchronous));
     settings.put("members", members.isEmpty() ? "default" : Integer.toString(members.size()));
     List<OptimizerFactory> all = members.isEmpty() ? defaults(1) : members;
     for (int i = 0; i < all.size(); i++) {
@@ -116,13 +147,35 @@ public final class Portfolio implements OptimizerFactory {
   }
 
   @Override
+  public OptimizerFactory immediate() {
+    return new Portfolio(members, leaderShare, 0, false);
+  }
+
+  @Override
+  public OptimizerFactory asynchronous() {
+    return new Portfolio(members, leaderShare, 0, true);
+  }
+
+  @Override
   public Optimizer create(SearchSpace space, List<Direction> directions, long seed) {
-    return new PortfolioOptimizer(this, space, directions, seed);
+    return FixedPastOptimizer.create(
+        this,
+        mostOpen,
+        space,
+        directions,
+        seed,
+        new PortfolioOptimizer(this, space, directions, seed));
   }
 
   @Override
   public Optimizer restore(SearchSpace space, List<Direction> directions, String snapshot) {
-    return PortfolioOptimizer.restore(this, space, directions, snapshot);
+    return FixedPastOptimizer.restore(
+        this,
+        mostOpen,
+        space,
+        directions,
+        snapshot,
+        state -> PortfolioOptimizer.restore(this, space, directions, state));
   }
 
   @Override

@@ -74,7 +74,9 @@ class BayesianOptimizationTest extends OptimizerContract {
   void fiftyTrialsFindTheOptimumOfAQuadratic() {
     for (long seed = 1; seed <= 3; seed++) {
       Optimizer optimizer =
-          Optimizers.bayesian().create(Trials.reals(6, 0, 1, 0.9), Trials.MINIMIZE, seed);
+          Optimizers.bayesian()
+              .mostOpen(1)
+              .create(Trials.reals(6, 0, 1, 0.9), Trials.MINIMIZE, seed);
       assertThat(Trials.best(optimizer, BayesianOptimizationTest::bowl, 50, 1))
           .as("seed %s", seed)
           .isLessThan(1e-3);
@@ -85,7 +87,9 @@ class BayesianOptimizationTest extends OptimizerContract {
   void eightOpenTrialsInAnyOrderNeedLittleMore() {
     for (long seed = 1; seed <= 2; seed++) {
       Optimizer optimizer =
-          Optimizers.bayesian().create(Trials.reals(6, 0, 1, 0.9), Trials.MINIMIZE, seed);
+          Optimizers.bayesian()
+              .asynchronous()
+              .create(Trials.reals(6, 0, 1, 0.9), Trials.MINIMIZE, seed);
       assertThat(Trials.bestOutOfOrder(optimizer, BayesianOptimizationTest::bowl, 80, 8, seed))
           .as("seed %s", seed)
           .isLessThan(1e-3);
@@ -196,7 +200,8 @@ class BayesianOptimizationTest extends OptimizerContract {
   void aBudgetEndsIt() {
     Optimizer optimizer = factory().create(space(), directions(), 1);
     assertThat(optimizer.isDone()).isFalse();
-    Optimizer limited = Optimizers.bayesian().budget(7).create(space(), directions(), 1);
+    Optimizer limited =
+        Optimizers.bayesian().budget(7).mostOpen(10).create(space(), directions(), 1);
     assertThat(limited.ask(10)).hasSize(7);
     assertThat(limited.isDone()).isTrue();
     assertThat(limited.ask(10)).isEmpty();
@@ -215,18 +220,19 @@ class BayesianOptimizationTest extends OptimizerContract {
     BayesianOptimization bo = Optimizers.bayesian();
     assertThatIllegalArgumentException().isThrownBy(() -> bo.budget(0));
     assertThatIllegalArgumentException().isThrownBy(() -> bo.initialPoints(1));
-    assertThatIllegalArgumentException().isThrownBy(() -> bo.maxOpen(0));
+    assertThatIllegalArgumentException().isThrownBy(() -> bo.mostOpen(0));
     assertThatIllegalArgumentException().isThrownBy(() -> bo.maxData(9));
     assertThatIllegalArgumentException().isThrownBy(() -> bo.candidates(3));
-    assertThat(bo.budget(50).initialPoints(5).maxOpen(4).maxData(60).candidates(70).settings())
+    assertThat(bo.budget(50).initialPoints(5).mostOpen(4).maxData(60).candidates(70).settings())
         .containsEntry("budget", "50")
         .containsEntry("initialPoints", "5")
-        .containsEntry("maxOpen", "4")
+        .containsEntry("mostOpen", "4")
         .containsEntry("maxData", "60")
         .containsEntry("candidates", "70");
     assertThat(bo.budget()).isEmpty();
     assertThat(bo.initialPoints()).isEmpty();
-    assertThat(bo.maxOpen()).isEqualTo(32);
+    assertThat(bo.mostOpen()).hasValue(4);
+    assertThat(bo.immediate()).hasToString(bo.asynchronous().toString()).isNotSameAs(bo);
     assertThat(bo.maxData()).isEqualTo(400);
     assertThat(bo.candidates()).isEqualTo(200);
   }

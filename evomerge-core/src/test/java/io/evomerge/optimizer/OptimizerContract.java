@@ -177,6 +177,50 @@ public abstract class OptimizerContract {
   }
 
   @Test
+  void neitherTheNumberOfWorkersNorTheirPaceChangesThePoints() {
+    assumeThat(orderMatters()).isFalse();
+    List<Proposal> alone = new ArrayList<>();
+    Optimizer one = create(19);
+    while (alone.size() < TRIALS) {
+      List<Proposal> proposals = one.ask(1);
+      assertThat(proposals).isNotEmpty();
+      one.tell(evaluate(proposals));
+      alone.addAll(proposals);
+    }
+    Random random = new Random(190);
+    for (int workers : new int[] {2, 5, 40}) {
+      Optimizer many = create(19);
+      List<Proposal> all = new ArrayList<>();
+      List<Proposal> open = new ArrayList<>();
+      while (all.size() < TRIALS) {
+        List<Proposal> more =
+            open.size() < workers ? many.ask(workers - open.size()) : List.<Proposal>of();
+        all.addAll(more);
+        open.addAll(more);
+        assertThat(open).isNotEmpty();
+        many.tell(evaluate(List.of(open.remove(random.nextInt(open.size())))));
+      }
+      assertThat(all.subList(0, TRIALS)).as("%s workers", workers).isEqualTo(alone);
+    }
+  }
+
+  @Test
+  void recommendationsDependOnWhatWasToldAndNotOnWhatWasAskedFor() {
+    assumeThat(orderMatters()).isFalse();
+    Optimizer one = create(20);
+    Optimizer ahead = create(20);
+    List<Proposal> handedOut = new ArrayList<>();
+    for (int trial = 0; trial < TRIALS; trial++) {
+      one.ask(1);
+      handedOut.addAll(ahead.ask(3));
+      List<Evaluation> told = evaluate(handedOut.subList(trial, trial + 1));
+      one.tell(told);
+      ahead.tell(told);
+      assertThat(ahead.recommendation()).isEqualTo(one.recommendation());
+    }
+  }
+
+  @Test
   void tellingAgainChangesNothingEvenWithAnotherScore() {
     Optimizer once = create(7);
     Optimizer twice = create(7);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import io.evomerge.genome.Genome;
+import java.util.List;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 
@@ -40,9 +41,14 @@ class ParticleSwarmTest extends OptimizerContract {
 
   @Test
   void asManyTrialsAreOpenAsThereAreParticles() {
-    Optimizer optimizer = Optimizers.particleSwarm().swarmSize(9).create(space(), directions(), 1);
-    assertThat(optimizer.ask(100)).hasSize(9);
-    assertThat(optimizer.ask(100)).isEmpty();
+    OptimizerFactory swarm = Optimizers.particleSwarm().swarmSize(9);
+    for (OptimizerFactory form :
+        List.of(swarm.immediate(), Optimizers.particleSwarm().swarmSize(9).mostOpen(20))) {
+      Optimizer optimizer = form.create(space(), directions(), 1);
+      assertThat(optimizer.ask(100)).hasSize(9);
+      assertThat(optimizer.ask(100)).isEmpty();
+    }
+    assertThat(swarm.create(space(), directions(), 1).ask(100)).hasSize(8);
   }
 
   @Test

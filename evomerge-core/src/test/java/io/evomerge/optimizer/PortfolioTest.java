@@ -27,7 +27,7 @@ class PortfolioTest extends OptimizerContract {
   @Override
   protected OptimizerFactory factory() {
     return Optimizers.portfolio(
-        Optimizers.bayesian().candidates(10).maxData(20).maxOpen(8).budget(60),
+        Optimizers.bayesian().candidates(10).maxData(20).mostOpen(8).budget(60),
         Optimizers.cmaEs().restarts(CmaEs.Restarts.BIPOP),
         Optimizers.differentialEvolution().populationSize(8));
   }
