@@ -15,6 +15,7 @@ import io.evomerge.fitness.Outcome;
 import io.evomerge.genome.Gene;
 import io.evomerge.genome.Genome;
 import io.evomerge.genome.SearchSpace;
+import io.evomerge.optimizer.CmaEs;
 import io.evomerge.optimizer.OptimizerFactory;
 import io.evomerge.optimizer.Optimizers;
 import io.evomerge.recipe.RecipeDecoder;
@@ -35,9 +36,12 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Searches that tell outcomes as they finish. */
 @Timeout(60)
@@ -138,9 +142,30 @@ class AsynchronousSearchTest {
     return result.trials().stream().map(TrialRecord::id).toList();
   }
 
+  /** Strategies that propose nothing twice: workers without work would stop {@link Shuffling}. */
+  private static List<OptimizerFactory> withoutRepeats() {
+    return List.of(
+        Optimizers.cmaEs(),
+        Optimizers.cmaEs().covariance(CmaEs.Covariance.SEPARABLE),
+        Optimizers.bayesian(),
+        Optimizers.sobolSearch(),
+        Optimizers.randomSearch());
+  }
+
+  private static Stream<OptimizerFactory> all() {
+    return Stream.concat(
+        withoutRepeats().stream(),
+        Stream.of(
+            Optimizers.cmaEs().covariance(CmaEs.Covariance.LIMITED_MEMORY),
+            Optimizers.differentialEvolution(),
+            Optimizers.particleSwarm(),
+            Optimizers.portfolio(),
+            Optimizers.commonsMathCmaEs()));
+  }
+
   @Test
   void noWorkerWaitsWhileTheSearchGoesOn() {
-    for (OptimizerFactory optimizer : List.of(Optimizers.cmaEs(), Optimizers.randomSearch())) {
+    for (OptimizerFactory optimizer : withoutRepeats()) {
       Shuffling evaluator = new Shuffling(8, 120);
       EvolutionResult result = run(asynchronous(optimizer, 120, null), evaluator);
       assertThat(evaluator.busy.subList(0, 113)).containsOnly(8);
@@ -165,8 +190,9 @@ class AsynchronousSearchTest {
   @Test
   void aSearchThatIsCutAfterAnyLineGoesOnWithTheSameTrials(@TempDir Path folder)
       throws IOException {
-    for (OptimizerFactory optimizer : List.of(Optimizers.cmaEs(), Optimizers.randomSearch())) {
-      Path runs = folder.resolve(optimizer.name());
+    int search = 0;
+    for (OptimizerFactory optimizer : withoutRepeats()) {
+      Path runs = folder.resolve("run-" + search++);
       SearchPlan plan = asynchronous(optimizer, 24, runs);
       EvolutionResult uninterrupted = run(plan, new Shuffling(WORKERS, 24));
       Path journal = runs.resolve("journal.jsonl");
@@ -177,7 +203,7 @@ class AsynchronousSearchTest {
         Shuffling evaluator = new Shuffling(WORKERS, 25 - keep);
         EvolutionResult resumed = run(plan, evaluator);
         assertThat(resumed.trials())
-            .as("cut after line %s", keep)
+            .as("%s cut after line %s", optimizer, keep)
             .isEqualTo(uninterrupted.trials());
         assertThat(resumed.best()).isEqualTo(uninterrupted.best());
         assertThat(evaluator.evaluated).isEqualTo(25 - keep);
@@ -241,10 +267,11 @@ class AsynchronousSearchTest {
     }
   }
 
-  @Test
-  void aResumeWithRealWorkersTakesEverythingFromTheJournal(@TempDir Path folder)
-      throws IOException {
-    SearchPlan plan = asynchronous(Optimizers.cmaEs(), 80, folder);
+  @ParameterizedTest
+  @MethodSource("all")
+  void aResumeWithRealWorkersTakesEverythingFromTheJournal(
+      OptimizerFactory optimizer, @TempDir Path folder) throws IOException {
+    SearchPlan plan = asynchronous(optimizer, 80, folder);
     SearchLoopTest.Fake workers = scoring(5);
     workers.jitter = true;
     EvolutionResult ended = run(plan, workers);
@@ -263,7 +290,7 @@ class AsynchronousSearchTest {
     EvolutionResult resumed = run(plan, rest);
     assertThat(resumed.trials().subList(0, 50)).isEqualTo(ended.trials().subList(0, 50));
     assertThat(resumed.trials()).hasSize(80);
-    assertThat(rest.evaluated.get()).isEqualTo(30);
+    assertThat(rest.evaluated.get()).isLessThanOrEqualTo(30);
   }
 
   @Test
