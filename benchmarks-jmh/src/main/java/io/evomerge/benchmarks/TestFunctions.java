@@ -40,6 +40,7 @@ final class TestFunctions {
     put(new TestFunction("rastrigin-noisy", 1, Kind.REAL, 1, TestFunctions::rastrigin));
     put(new TestFunction("sphere-mixed", 1e-8, Kind.MIXED, 0, TestFunctions::sphere));
     put(new TestFunction("ellipsoid-mixed", 1e-8, Kind.MIXED, 0, TestFunctions::ellipsoid));
+    put(new TestFunction("ellipsoid-int", 1e-8, Kind.HALF_WHOLE, 0, TestFunctions::ellipsoid));
     put(new TestFunction("one-max", 0, Kind.BINARY, 0, TestFunctions::sphere));
     put(
         new TestFunction(
@@ -77,6 +78,8 @@ final class TestFunctions {
     BOUNDED,
     /** Every other gene a whole number from -5 to 5; the optimum at 1 there. */
     MIXED,
+    /** The second half whole numbers from -5 to 5; the optimum at 1 there. */
+    HALF_WHOLE,
     /** All 0 or 1; the optimum at 1. */
     BINARY,
     /** The second half 0 or 1; the optimum at 1 there. */
@@ -106,7 +109,7 @@ final class TestFunctions {
         String gene = "x" + i;
         if (isBinary(i, n)) {
           genes.add(new Gene.Int(gene, 0, 1, 0));
-        } else if (isWhole(i)) {
+        } else if (isWhole(i, n)) {
           genes.add(new Gene.Int(gene, -(int) HALF_WIDTH, (int) HALF_WIDTH, 0));
         } else {
           genes.add(new Gene.Real(gene, -HALF_WIDTH, upper(i), (upper(i) - HALF_WIDTH) / 2));
@@ -119,8 +122,8 @@ final class TestFunctions {
       return kind == Kind.BINARY || (kind == Kind.HALF_BINARY && i >= n / 2);
     }
 
-    private boolean isWhole(int i) {
-      return kind == Kind.MIXED && i % 2 == 1;
+    private boolean isWhole(int i, int n) {
+      return (kind == Kind.MIXED && i % 2 == 1) || (kind == Kind.HALF_WHOLE && i >= n / 2);
     }
 
     private double upper(int i) {
@@ -131,7 +134,7 @@ final class TestFunctions {
     double value(double[] x) {
       double[] z = new double[x.length];
       for (int i = 0; i < z.length; i++) {
-        z[i] = x[i] - (isWhole(i) || isBinary(i, x.length) ? 1 : OPTIMUM);
+        z[i] = x[i] - (isWhole(i, x.length) || isBinary(i, x.length) ? 1 : OPTIMUM);
       }
       return values.at(z);
     }

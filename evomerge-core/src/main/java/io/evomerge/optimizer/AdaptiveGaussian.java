@@ -99,7 +99,7 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     SelectionWeights selection = new SelectionWeights(lambda);
     muEff = selection.muEff();
     weights = selection.weights(minus);
-    wholeNumbers = new WholeNumbers(n, lambda, muEff);
+    wholeNumbers = new WholeNumbers(n);
     pathSigma = new double[n];
     pathC = new double[n];
     points = new double[Math.multiplyExact(n, lambda)];
@@ -202,7 +202,7 @@ abstract class AdaptiveGaussian implements SearchDistribution {
 
   @Override
   public final double[] sample(GeneCoordinates coordinates, int count, NormalSource draw) {
-    wholeNumbers.widen(coordinates, mean, this);
+    wholeNumbers.widen(coordinates, this);
     for (int k = 0; k < count; k++) {
       draw.fill(k, normals, k * n, n);
     }
@@ -223,7 +223,7 @@ abstract class AdaptiveGaussian implements SearchDistribution {
   @Override
   public final void place(GeneCoordinates coordinates, int member, double[] from, int at) {
     if (member == 0) {
-      wholeNumbers.widen(coordinates, mean, this);
+      wholeNumbers.widen(coordinates, this);
     }
     int to = member * n;
     for (int i = 0; i < n; i++) {
@@ -264,10 +264,10 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     }
     double[] shift = new double[n];
     for (int i = 0; i < n; i++) {
-      shift[i] = sigma * wholeNumbers.widening(i) * step[i];
-      if (coordinates.isWhole(i)) {
-        shift[i] += wholeNumbers.centring(coordinates, i, mean[i], points, ranked, w);
-      }
+      shift[i] =
+          coordinates.isWhole(i)
+              ? wholeNumbers.centredMean(coordinates, i, points, ranked, w) - mean[i]
+              : sigma * step[i];
     }
     double cSigma = rates.cSigma();
     double pathGain = Math.sqrt(cSigma * (2 - cSigma) * muEffScored);

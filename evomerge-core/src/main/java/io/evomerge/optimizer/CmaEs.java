@@ -44,11 +44,12 @@ import java.util.function.Consumer;
  * inside, the inner nine tenths of a range are not distorted, and optima on a bound are found as
  * fast as others.
  *
- * <p><b>Whole numbers and choices</b> are rounded. Their deviation has a floor, so that the chance
- * of another value than the mean's is at least 1/(n lambda) per gene and sample, and the mean is
- * drawn to the middle of a good sample's value: they never freeze (after Hamano et al., arXiv
- * 2205.13482, and Marty et al., "LB+IC-CMA-ES", PPSN 2024). Choices are treated as ordered by
- * index; with two options that is no restriction.
+ * <p><b>Whole numbers and choices</b> are rounded. Their deviation has a floor, so that from the
+ * middle of a value, a sample has another one with a chance of at least 0.02 per gene, or 0.2
+ * divided by the number of such genes if that is less; and to the mean, every good sample counts at
+ * the middle of its value. So they never freeze, and where they are settled they disturb the real
+ * genes little (after Marty et al., "LB+IC-CMA-ES", PPSN 2024, and Hamano et al., arXiv 2504.07884,
+ * 2025). Choices are treated as ordered by index; with two options that is no restriction.
  *
  * <p><b>Outcomes.</b> Equal scores rank by id. Failed, infeasible and not finite ones rank last and
  * never attract the mean; a generation without any score leaves the distribution as it is.

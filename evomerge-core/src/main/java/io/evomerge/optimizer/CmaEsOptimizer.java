@@ -248,8 +248,8 @@ final class CmaEsOptimizer implements Optimizer {
   private boolean stagnates(int n, int lambda) {
     // Low learning rates take as much longer.
     int patience = config.learningRateAdaptation() ? 10 : 1;
-    // The margin tries another value of a whole number about once in n generations.
-    int mutations = coordinates.hasWhole() ? 10 * n : 0;
+    // Other values of a whole number are tried once in dozens of generations.
+    int mutations = coordinates.wholeGenes() > 0 ? 10 * n : 0;
     int least = patience * (120 + (int) Math.ceil(30.0 * n / lambda) + mutations);
     int window = (int) Math.min(Math.max(distribution.generation() / 5, least), HISTORY);
     return best.size() >= window && best.stagnates(window) && median.stagnates(window);

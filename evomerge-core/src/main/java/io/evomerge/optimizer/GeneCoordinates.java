@@ -26,6 +26,7 @@ final class GeneCoordinates {
   private final double[] margin;
   private final double[] origin;
   private final double[] unit;
+  private final int wholeGenes;
 
   GeneCoordinates(SearchSpace space) {
     List<Gene> genes = space.genes();
@@ -36,9 +37,11 @@ final class GeneCoordinates {
     margin = new double[dimension];
     origin = new double[dimension];
     unit = new double[dimension];
+    int wholes = 0;
     for (int i = 0; i < dimension; i++) {
       Gene gene = genes.get(i);
       whole[i] = !(gene instanceof Gene.Real);
+      wholes += whole[i] ? 1 : 0;
       double halfCell = whole[i] ? 0.5 : 0;
       low[i] = gene.min() - halfCell;
       high[i] = gene.max() + halfCell;
@@ -54,23 +57,25 @@ final class GeneCoordinates {
       }
       origin[i] = unbounded(i, gene.start());
     }
+    wholeGenes = wholes;
   }
 
   int dimension() {
     return dimension;
   }
 
-  boolean hasWhole() {
-    for (boolean each : whole) {
-      if (each) {
-        return true;
-      }
-    }
-    return false;
+  /** Returns how many genes are whole numbers or choices. */
+  int wholeGenes() {
+    return wholeGenes;
   }
 
   boolean isWhole(int gene) {
     return whole[gene];
+  }
+
+  /** Returns whether a gene has two values. */
+  boolean isBinary(int gene) {
+    return whole[gene] && high[gene] - low[gene] == 2;
   }
 
   /** Returns the gene's value at a coordinate. */
@@ -112,18 +117,6 @@ final class GeneCoordinates {
    */
   double coordinateAt(int gene, double share) {
     return coordinate(gene, low[gene] + share * (high[gene] - low[gene]));
-  }
-
-  /**
-   * Returns how far, in coordinates, a whole-number gene is from the nearest point at which its
-   * value changes.
-   */
-  double distanceToOtherValue(int gene, double coordinate) {
-    double folded = fold(gene, origin[gene] + unit[gene] * coordinate);
-    double value = value(gene, coordinate);
-    double below = value - 0.5 > low[gene] ? folded - (value - 0.5) : Double.POSITIVE_INFINITY;
-    double above = value + 0.5 < high[gene] ? value + 0.5 - folded : Double.POSITIVE_INFINITY;
-    return Math.max(0, Math.min(below, above)) / unit[gene];
   }
 
   /** Returns the coordinate, next to a given one, at the middle of the cell of its value. */

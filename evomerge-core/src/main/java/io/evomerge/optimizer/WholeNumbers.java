@@ -4,40 +4,54 @@ import java.util.Arrays;
 import org.apache.commons.math3.distribution.NormalDistribution;
 
 /**
- * What keeps whole-number genes of a normal distribution moving.
+ * What keeps whole-number genes of a normal distribution moving, and still where they are settled
+ * (after Marty et al., "LB+IC-CMA-ES", PPSN 2024: a lower bound and centring).
  *
- * <p>Samples are widened along a gene so that the chance of another value stays at 1/(n lambda) or
- * more (the margin of Hamano et al., arXiv 2205.13482, here computed anew from the state in each
- * generation instead of accumulated) and their deviation at min(0.2, mu<sub>eff</sub>/n) or more;
- * and where a good sample has another value than the mean, the mean is drawn to the middle of that
- * value's cell (lower bound and centering of Marty et al., "LB+IC-CMA-ES", PPSN 2024).
+ * <p>Lower bound: samples are widened along a gene so that from the middle of a value's cell the
+ * chance of another value is {@link #CHANCE} or, with many whole-number genes, their share of
+ * {@link #CHANCE_OF_ANY}. As in CatCMA with margin (Hamano et al., arXiv 2504.07884, 2025) it is a
+ * share of the samples that tries other values, however many genes and samples there are.
+ *
+ * <p>Centring: to the mean, every good sample counts at the middle of its value's cell, as its
+ * place within the cell has no influence on its score. Would it count where it lies, the mean would
+ * walk through the cell at random, mostly near an edge, where up to half of all samples have
+ * another value: these rank by it alone, and the real genes learn little. Marty et al. centre only
+ * samples of another value than the mean's.
  */
 final class WholeNumbers {
 
-  private final double marginQuantile;
-  private final double leastDeviation;
+  private static final double CHANCE = 0.02;
+  private static final double CHANCE_OF_ANY = 0.2;
+
   private final double[] widening;
 
-  WholeNumbers(int n, int lambda, double muEff) {
-    leastDeviation = Math.min(0.2, muEff / n);
-    marginQuantile =
-        new NormalDistribution(null, 0, 1)
-            .inverseCumulativeProbability(1 - Math.min(0.25, 1.0 / ((double) n * lambda)));
+  WholeNumbers(int n) {
     widening = new double[n];
     Arrays.fill(widening, 1);
   }
 
   /** Computes the widening from the state of a distribution. */
-  void widen(GeneCoordinates coordinates, double[] mean, SearchDistribution distribution) {
+  void widen(GeneCoordinates coordinates, SearchDistribution distribution) {
+    if (coordinates.wholeGenes() == 0) {
+      return;
+    }
+    double chance = Math.min(CHANCE, CHANCE_OF_ANY / coordinates.wholeGenes());
+    double ofTwo = leastDeviation(chance);
+    double ofMore = leastDeviation(chance / 2);
     for (int i = 0; i < widening.length; i++) {
       if (coordinates.isWhole(i)) {
-        double wanted =
-            Math.max(
-                coordinates.distanceToOtherValue(i, mean[i]) / marginQuantile,
-                leastDeviation * coordinates.cell(i));
-        widening[i] = Math.max(1, wanted / distribution.deviation(i));
+        double least = coordinates.isBinary(i) ? ofTwo : ofMore;
+        widening[i] = Math.max(1, least * coordinates.cell(i) / distribution.deviation(i));
       }
     }
+  }
+
+  /**
+   * Returns the deviation, as a share of a cell, at which a point around the middle of the cell is
+   * beyond one of its edges with the given chance.
+   */
+  private static double leastDeviation(double chance) {
+    return 0.5 / new NormalDistribution(null, 0, 1).inverseCumulativeProbability(1 - chance);
   }
 
   /** Returns by what the deviation of samples along a gene is multiplied; 1 for real genes. */
@@ -75,27 +89,19 @@ final class WholeNumbers {
   }
 
   /**
-   * Returns by how much the mean of a gene moves beyond the weighted step of the good samples.
+   * Returns where the mean of a gene moves: the weighted mean of the good samples' values.
    *
    * @param points all members, one after the other
    * @param ranked members, best first
-   * @param weights by rank; only positive ones count
+   * @param weights by rank; only positive ones, whose sum is 1, count
    */
-  double centring(
-      GeneCoordinates coordinates,
-      int i,
-      double mean,
-      double[] points,
-      int[] ranked,
-      double[] weights) {
-    double value = coordinates.value(i, mean);
-    double shift = 0;
+  double centredMean(
+      GeneCoordinates coordinates, int i, double[] points, int[] ranked, double[] weights) {
+    double mean = 0;
     for (int rank = 0; rank < weights.length && weights[rank] > 0; rank++) {
       double point = points[ranked[rank] * widening.length + i];
-      if (coordinates.value(i, point) != value) {
-        shift += weights[rank] * (coordinates.centred(i, point) - point);
-      }
+      mean += weights[rank] * coordinates.centred(i, point);
     }
-    return shift;
+    return mean;
   }
 }

@@ -238,6 +238,39 @@ abstract class CmaEsFormContract extends OptimizerContract {
   }
 
   @Test
+  void settledWholeGenesAreVariedInAFifthOfTheSamples() {
+    int n = 20;
+    List<Gene> genes = new ArrayList<>();
+    for (int i = 0; i < n; i++) {
+      genes.add(i % 2 == 0 ? new Gene.Real("r" + i, -5, 5, 0) : new Gene.Int("i" + i, -5, 5, 0));
+    }
+    Optimizer optimizer = cmaEs().create(SearchSpace.of(genes), List.of(Direction.MINIMIZE), 1);
+    boolean settled = false;
+    int trials = 0;
+    int varied = 0;
+    while (trials < 600) {
+      double[] mean = optimizer.recommendation().orElseThrow().values();
+      List<Evaluation> evaluations = new ArrayList<>();
+      for (Proposal proposal : optimizer.ask(64)) {
+        double[] x = proposal.genome().values();
+        double cost = 0;
+        boolean differs = false;
+        for (int i = 0; i < n; i++) {
+          double d = x[i] - (i % 2 == 0 ? 1.5 : 1);
+          cost += d * d;
+          differs |= i % 2 == 1 && x[i] != mean[i];
+        }
+        trials += settled ? 1 : 0;
+        varied += settled && differs ? 1 : 0;
+        settled |= cost < 0.01;
+        evaluations.add(new Evaluation(proposal.id(), Outcome.Scored.of(cost)));
+      }
+      optimizer.tell(evaluations);
+    }
+    assertThat(varied / (double) trials).isBetween(0.1, 0.3);
+  }
+
+  @Test
   void theMeanIsNotDrawnToFailures() {
     ToDoubleFunction<double[]> half = x -> x[0] + x[1] > 1.9 ? Double.NaN : sphere(x);
     // The optimum of the feasible half space: the foot of the perpendicular from (1.5, 1.5).

@@ -335,6 +335,33 @@ class CmaEsTest extends OptimizerContract {
   }
 
   @Test
+  void anIllConditionedFunctionOfRealAndWholeGenesIsSolved() {
+    int n = 40;
+    List<Gene> genes = new ArrayList<>();
+    for (int i = 0; i < n; i++) {
+      genes.add(i % 2 == 0 ? new Gene.Real("r" + i, -5, 5, 0) : new Gene.Int("i" + i, -5, 5, 0));
+    }
+    for (long seed = 1; seed <= 3; seed++) {
+      Run run =
+          search(
+              Optimizers.cmaEs(),
+              SearchSpace.of(genes),
+              x -> {
+                double sum = 0;
+                for (int i = 0; i < n; i++) {
+                  double d = x[i] - (i % 2 == 0 ? 1.5 : 1);
+                  sum += Math.pow(1e6, i / (n - 1.0)) * d * d;
+                }
+                return sum;
+              },
+              seed,
+              35_000,
+              1e-8);
+      assertThat(run.best).as("seed %s", seed).isLessThanOrEqualTo(1e-8);
+    }
+  }
+
+  @Test
   void binaryGenesAreSolved() {
     List<Gene> genes = new ArrayList<>();
     for (int i = 0; i < 24; i++) {
