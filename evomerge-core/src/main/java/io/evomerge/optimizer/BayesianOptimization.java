@@ -39,7 +39,7 @@ public final class BayesianOptimization implements OptimizerFactory {
 
   static final int MAX_GENES = 1000;
 
-  static final BayesianOptimization DEFAULT = new BayesianOptimization(0, 0, 4, 400, 200);
+  static final BayesianOptimization DEFAULT = new BayesianOptimization(0, 0, 2, 400, 200);
 
   private final long budget;
   private final int initialPoints;
@@ -88,7 +88,7 @@ public final class BayesianOptimization implements OptimizerFactory {
    * their pace cannot change the search. Fewer make better use of each outcome; workers beyond it
    * wait.
    *
-   * @param mostOpen at least 1; default 4
+   * @param mostOpen at least 1; default 2
    * @throws IllegalArgumentException if it is below 1
    */
   public BayesianOptimization mostOpen(int mostOpen) {

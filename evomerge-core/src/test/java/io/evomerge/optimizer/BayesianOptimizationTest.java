@@ -231,7 +231,7 @@ class BayesianOptimizationTest extends OptimizerContract {
         .containsEntry("candidates", "70");
     assertThat(bo.budget()).isEmpty();
     assertThat(bo.initialPoints()).isEmpty();
-    assertThat(bo.mostOpen()).hasValue(4);
+    assertThat(bo.mostOpen()).hasValue(2);
     assertThat(bo.immediate()).hasToString(bo.asynchronous().toString()).isNotSameAs(bo);
     assertThat(bo.maxData()).isEqualTo(400);
     assertThat(bo.candidates()).isEqualTo(200);
