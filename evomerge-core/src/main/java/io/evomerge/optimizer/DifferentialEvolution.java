@@ -32,7 +32,7 @@ import java.util.TreeMap;
  */
 public final class DifferentialEvolution implements OptimizerFactory {
 
-  static final DifferentialEvolution DEFAULT = new DifferentialEvolution(0, 0, 0.11, 2.6, 8);
+  static final DifferentialEvolution DEFAULT = new DifferentialEvolution(0, 0, 0.11, 2.6, 4);
 
   private final int populationSize;
   private final long budget;
@@ -110,7 +110,7 @@ public final class DifferentialEvolution implements OptimizerFactory {
    * their pace cannot change the search. Fewer make better use of each outcome; workers beyond it
    * wait.
    *
-   * @param mostOpen at least 1; default 8; no more than there are members
+   * @param mostOpen at least 1; default 4; no more than there are members
    * @throws IllegalArgumentException if it is below 1
    */
   public DifferentialEvolution mostOpen(int mostOpen) {

@@ -30,7 +30,7 @@ import java.util.TreeMap;
  */
 public final class ParticleSwarm implements OptimizerFactory {
 
-  static final ParticleSwarm DEFAULT = new ParticleSwarm(0, 3, 8);
+  static final ParticleSwarm DEFAULT = new ParticleSwarm(0, 3, 4);
 
   private final int swarmSize;
   private final int informed;
@@ -75,7 +75,7 @@ public final class ParticleSwarm implements OptimizerFactory {
    * their pace cannot change the search. Fewer make better use of each outcome; workers beyond it
    * wait.
    *
-   * @param mostOpen at least 1; default 8; no more than there are particles
+   * @param mostOpen at least 1; default 4; no more than there are particles
    * @throws IllegalArgumentException if it is below 1
    */
   public ParticleSwarm mostOpen(int mostOpen) {

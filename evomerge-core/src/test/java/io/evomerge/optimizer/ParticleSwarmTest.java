@@ -48,7 +48,7 @@ class ParticleSwarmTest extends OptimizerContract {
       assertThat(optimizer.ask(100)).hasSize(9);
       assertThat(optimizer.ask(100)).isEmpty();
     }
-    assertThat(swarm.create(space(), directions(), 1).ask(100)).hasSize(8);
+    assertThat(swarm.create(space(), directions(), 1).ask(100)).hasSize(4);
   }
 
   @Test
