@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.evomerge.fitness.Direction;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.SortedMap;
 import java.util.TreeMap;
 
 /**
@@ -45,11 +46,6 @@ final class OpenTrials {
     return nextId;
   }
 
-  /** Returns whether every open trial was told. */
-  boolean allTold() {
-    return costs.size() == open.size();
-  }
-
   static void requirePositive(int max) {
     if (max < 1) {
       throw new IllegalArgumentException("ask for at least 1 point, got " + max);
@@ -85,10 +81,23 @@ final class OpenTrials {
 
   /** Returns what was told since the last call, by id, and closes those trials. */
   List<Told> take() {
+    return take(costs);
+  }
+
+  /** Returns what was told of the trials before the first open one: {@link #take} has it first. */
+  List<Told> takeUpToOpen() {
+    for (long id : open.keySet()) {
+      if (!costs.containsKey(id)) {
+        return take(costs.headMap(id));
+      }
+    }
+    return take(costs);
+  }
+
+  private List<Told> take(SortedMap<Long, Double> some) {
     List<Told> told = new ArrayList<>();
-    costs.forEach((id, cost) -> told.add(new Told(open.get(id), cost)));
-    open.keySet().removeAll(costs.keySet());
-    costs.clear();
+    some.forEach((id, cost) -> told.add(new Told(open.remove(id), cost)));
+    some.clear();
     return told;
   }
 

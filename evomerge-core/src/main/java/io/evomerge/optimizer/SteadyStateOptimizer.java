@@ -11,9 +11,9 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A strategy without generations: it looks at what was told, in the order of ids, whenever it is
- * asked, and when nothing is open any more. So a worker that finishes gets a new point at once, and
- * the order and portions of telling between two asks cannot matter.
+ * A strategy without generations: whenever it is asked, it looks at what was told, in the order of
+ * ids. So a worker that finishes gets a new point at once, and the order and portions of telling
+ * between two asks cannot matter.
  */
 abstract class SteadyStateOptimizer implements Optimizer {
 
@@ -85,7 +85,7 @@ abstract class SteadyStateOptimizer implements Optimizer {
   @Override
   public final List<Proposal> ask(int max) {
     OpenTrials.requirePositive(max);
-    takeIn();
+    takeIn(trials.take());
     List<Proposal> proposals = new ArrayList<>();
     while (proposals.size() < max && !isDone()) {
       Next next = next(trials.nextId());
@@ -102,13 +102,10 @@ abstract class SteadyStateOptimizer implements Optimizer {
   @Override
   public final void tell(List<Evaluation> evaluations) {
     trials.tell(evaluations);
-    if (trials.allTold()) {
-      takeIn();
-    }
+    takeIn(trials.takeUpToOpen());
   }
 
-  private void takeIn() {
-    List<OpenTrials.Told> told = trials.take();
+  private void takeIn(List<OpenTrials.Told> told) {
     if (!told.isEmpty()) {
       told.forEach(this::absorb);
       settle();

@@ -140,7 +140,7 @@ public abstract class OptimizerContract {
   void anAskGivesAtMostWhatWasAskedFor() {
     Optimizer optimizer = create(3);
     assertThat(optimizer.ask(3)).hasSizeBetween(1, 3);
-    assertThat(optimizer.ask(1)).hasSize(1);
+    assertThat(optimizer.ask(1)).hasSizeLessThanOrEqualTo(1);
     assertThatIllegalArgumentException().isThrownBy(() -> optimizer.ask(0));
   }
 
