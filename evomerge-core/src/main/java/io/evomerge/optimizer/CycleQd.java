@@ -69,10 +69,6 @@ public final class CycleQd implements PopulationFactory {
     public Elite {
       cell = List.copyOf(cell);
     }
-
-    private int skills() {
-      return cell.stream().mapToInt(Integer::intValue).sum();
-    }
   }
 
   private CycleQd(
@@ -258,9 +254,10 @@ public final class CycleQd implements PopulationFactory {
   /**
    * Returns the final model after a search, as the weights of its members, which sum to 1: the best
    * elite of each archive, mixed by the softmax of their scores, {@code exp(f_k) / sum exp(f_k)}.
-   * Of elites that score the same, which accuracies often are, the one with the larger sum of bins
-   * on the other tasks is taken; the paper leaves that open. Where task vectors have one base, the
-   * mean of the models with these weights is the mixture of task vectors.
+   * Of elites that score the same, the one of the lowest cell is taken, which is like the expert:
+   * what is better at other tasks is as good in itself, but a worse part of a mixture. Where task
+   * vectors have one base, the mean of the models with these weights is the mixture of task
+   * vectors.
    *
    * @param directions of the tasks
    * @param trials every trial of the search, in any order
@@ -273,7 +270,7 @@ public final class CycleQd implements PopulationFactory {
       Direction direction = directions.get(task);
       best.add(
           archives.get(task).stream()
-              .reduce((a, b) -> isBetter(direction, b, a) ? b : a)
+              .reduce((a, b) -> direction.isBetter(b.quality(), a.quality()) ? b : a)
               .orElseThrow(
                   () -> new IllegalArgumentException("no trial was scored: there is no elite")));
     }
@@ -293,12 +290,6 @@ public final class CycleQd implements PopulationFactory {
       weights.merge(best.get(task).member(), merits[task] / sum, Double::sum);
     }
     return weights;
-  }
-
-  private static boolean isBetter(Direction direction, Elite one, Elite other) {
-    return one.quality() == other.quality()
-        ? one.skills() > other.skills()
-        : direction.isBetter(one.quality(), other.quality());
   }
 
   private BirthSpace births(SearchSpace space, List<Direction> directions) {
