@@ -59,7 +59,7 @@ final class Cycle extends Breeding<double[]> {
     double forSecond = random.nextDouble();
     double firstWeight = weight(random);
     double secondWeight = weight(random);
-    int task = (child - space.sources()) % directions.size();
+    int task = (child - space.sources()) / settings.turn % directions.size();
     List<Elite> archive = elites.of(task);
     int first;
     int second;

@@ -36,13 +36,14 @@ import java.util.TreeMap;
  *
  * <p>Source: Kuroki, Nakamura, Akiba, Tang, "Agent Skill Acquisition for Large Language Models via
  * CycleQD", ICLR 2025, arXiv 2410.14735. The singular vectors are the expert's, and bins hold their
- * upper end, as in the code released with it, which has {@code high} 1.3.
+ * upper end, as in the code released with it, which has {@code high} 1.3 and weights of deviation
+ * 0.01; {@link #turn} is its {@code flip_interval}.
  */
 public final class CycleQd implements PopulationFactory {
 
   static final int SNAPSHOT_VERSION = 1;
 
-  static final CycleQd DEFAULT = new CycleQd(List.of(), 15, 0.5, 0.8, 0.03, 0.1, 4);
+  static final CycleQd DEFAULT = new CycleQd(List.of(), 15, 0.5, 0.8, 0.03, 0.1, 1, 4);
 
   final List<Range> ranges;
   final int bins;
@@ -50,6 +51,7 @@ public final class CycleQd implements PopulationFactory {
   final double high;
   final double deviation;
   final double mutation;
+  final int turn;
   final int inFlight;
 
   /** The scores that the bins of a task cover. */
@@ -76,6 +78,7 @@ public final class CycleQd implements PopulationFactory {
       double high,
       double deviation,
       double mutation,
+      int turn,
       int inFlight) {
     this.ranges = List.copyOf(ranges);
     this.bins = bins;
@@ -83,6 +86,7 @@ public final class CycleQd implements PopulationFactory {
     this.high = high;
     this.deviation = deviation;
     this.mutation = mutation;
+    this.turn = turn;
     this.inFlight = inFlight;
   }
 
@@ -98,7 +102,7 @@ public final class CycleQd implements PopulationFactory {
         min < max && Double.isFinite(max - min), "range: [%s, %s] is none", min, max);
     List<Range> more = new ArrayList<>(ranges);
     more.add(new Range(min, max));
-    return new CycleQd(more, bins, low, high, deviation, mutation, inFlight);
+    return new CycleQd(more, bins, low, high, deviation, mutation, turn, inFlight);
   }
 
   /**
@@ -109,7 +113,7 @@ public final class CycleQd implements PopulationFactory {
   public CycleQd bins(int count) {
     Preconditions.checkArgument(
         count >= 1 && count <= 1_000, "bins: got %s, wanted 1 to 1,000", count);
-    return new CycleQd(ranges, count, low, high, deviation, mutation, inFlight);
+    return new CycleQd(ranges, count, low, high, deviation, mutation, turn, inFlight);
   }
 
   /**
@@ -125,7 +129,7 @@ public final class CycleQd implements PopulationFactory {
         "eliteSampling: got %s to %s, wanted rising factors above 0",
         worst,
         best);
-    return new CycleQd(ranges, bins, worst, best, deviation, mutation, inFlight);
+    return new CycleQd(ranges, bins, worst, best, deviation, mutation, turn, inFlight);
   }
 
   /**
@@ -139,7 +143,7 @@ public final class CycleQd implements PopulationFactory {
         standardDeviation >= 0 && standardDeviation <= 0.3,
         "weights: got %s, wanted 0 to 0.3",
         standardDeviation);
-    return new CycleQd(ranges, bins, low, high, standardDeviation, mutation, inFlight);
+    return new CycleQd(ranges, bins, low, high, standardDeviation, mutation, turn, inFlight);
   }
 
   /**
@@ -150,7 +154,18 @@ public final class CycleQd implements PopulationFactory {
   public CycleQd mutation(double largest) {
     Preconditions.checkArgument(
         largest >= 0 && largest <= 1, "mutation: got %s, wanted 0 to 1", largest);
-    return new CycleQd(ranges, bins, low, high, deviation, largest, inFlight);
+    return new CycleQd(ranges, bins, low, high, deviation, largest, turn, inFlight);
+  }
+
+  /**
+   * Returns it with another number of births in a row for one task, before the next task's turn.
+   *
+   * @param births at least 1; default 1. With those of the whole search, there is no cycling: the
+   *     first task's archive gives all parents
+   */
+  public CycleQd turn(int births) {
+    Preconditions.checkArgument(births >= 1, "turn: got %s, wanted at least 1", births);
+    return new CycleQd(ranges, bins, low, high, deviation, mutation, births, inFlight);
   }
 
   /**
@@ -162,7 +177,7 @@ public final class CycleQd implements PopulationFactory {
    */
   public CycleQd inFlight(int births) {
     Preconditions.checkArgument(births >= 1, "inFlight: got %s, wanted at least 1", births);
-    return new CycleQd(ranges, bins, low, high, deviation, mutation, births);
+    return new CycleQd(ranges, bins, low, high, deviation, mutation, turn, births);
   }
 
   /** Returns whether children are mutated, which takes the sources' common base. */
@@ -183,6 +198,7 @@ public final class CycleQd implements PopulationFactory {
     all.put("eliteSampling", low + ".." + high);
     all.put("weights", Double.toString(deviation));
     all.put("mutation", Double.toString(mutation));
+    all.put("turn", Integer.toString(turn));
     all.put("inFlight", Integer.toString(inFlight));
     return all;
   }
@@ -238,8 +254,10 @@ public final class CycleQd implements PopulationFactory {
   /**
    * Returns the final model after a search, as the weights of its members, which sum to 1: the best
    * elite of each archive, mixed by the softmax of their scores, {@code exp(f_k) / sum exp(f_k)}.
-   * Where task vectors have one base, the mean of the models with these weights is the mixture of
-   * task vectors.
+   * Of elites that score the same, the one of the lowest cell is taken, which is like the expert:
+   * what is better at other tasks is as good in itself, but a worse part of a mixture. Where task
+   * vectors have one base, the mean of the models with these weights is the mixture of task
+   * vectors.
    *
    * @param directions of the tasks
    * @param trials every trial of the search, in any order

@@ -123,22 +123,36 @@ class CycleQdTest extends OptimizerContract {
 
   @Test
   void tasksTakeTurnsAndTheirExpertsMutateTheChild() {
-    for (Genome birth : births()) {
+    for (Genome birth : births(Optimizers.cycleQd())) {
       int child = (int) birth.value(0);
       assertThat(birth.value(8)).isEqualTo((child - 3) % 2);
       assertThat(birth.value(6)).as("expert").isEqualTo(birth.value(8) == 0 ? 2 : 0);
       assertThat(birth.value(5)).isEqualTo(0.1);
       assertThat(birth.value(1)).isNotEqualTo(birth.value(2));
     }
-    double[] weights = births().stream().mapToDouble(birth -> birth.value(3)).toArray();
+    double[] weights =
+        births(Optimizers.cycleQd()).stream().mapToDouble(birth -> birth.value(3)).toArray();
     double mean = Arrays.stream(weights).average().orElseThrow();
     double variance = Arrays.stream(weights).map(w -> (w - mean) * (w - mean)).average().orElse(0);
     assertThat(mean).isEqualTo(1, within(0.01));
     assertThat(Math.sqrt(variance)).isEqualTo(0.03, within(0.006));
   }
 
-  private static List<Genome> births() {
-    Optimizer optimizer = Optimizers.cycleQd().create(BirthSpace.taskVectors(3, 2), TWO, 5);
+  @Test
+  void aTurnIsAsManyBirthsAsTheSettingSays() {
+    int[] tasks =
+        births(Optimizers.cycleQd().turn(3)).stream()
+            .limit(8)
+            .mapToInt(birth -> (int) birth.value(8))
+            .toArray();
+    assertThat(tasks).containsExactly(0, 0, 0, 1, 1, 1, 0, 0);
+    assertThat(births(Optimizers.cycleQd().turn(1_000)))
+        .allSatisfy(birth -> assertThat(birth.value(8)).isZero());
+    assertThatIllegalArgumentException().isThrownBy(() -> Optimizers.cycleQd().turn(0));
+  }
+
+  private static List<Genome> births(CycleQd settings) {
+    Optimizer optimizer = settings.create(BirthSpace.taskVectors(3, 2), TWO, 5);
     optimizer.ask(3);
     optimizer.tell(List.of(told(0, 0.1, 0.9), told(1, 0.5, 0.5), told(2, 0.8, 0.2)));
     List<Genome> births = new ArrayList<>();
@@ -178,6 +192,12 @@ class CycleQdTest extends OptimizerContract {
             () ->
                 Optimizers.cycleQd()
                     .mixture(TWO, List.of(new Evaluation(0, new Outcome.Failed("no")))));
+  }
+
+  @Test
+  void ofElitesThatScoreTheSameTheLowestCellIsMixed() {
+    List<Evaluation> trials = List.of(told(0, 1, 0.6), told(1, 1, 0.1), told(2, 0.2, 0.9));
+    assertThat(Optimizers.cycleQd().mixture(TWO, trials).keySet()).containsExactly(1, 2);
   }
 
   @Test

@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.function.IntPredicate;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import java.util.zip.GZIPInputStream;
 
@@ -30,6 +31,8 @@ import java.util.zip.GZIPInputStream;
 final class Digits {
 
   static final int PIXELS = 64;
+  private static final int SIDE = 8;
+  private static final float INK = 16;
   static final int CLASSES = 10;
 
   /** Tensors of a network: [inputs, outputs] and [outputs] of both layers. */
@@ -80,7 +83,12 @@ final class Digits {
 
   /** The images of some of the digits. */
   Digits of(IntPredicate digit) {
-    int[] which = IntStream.range(0, size()).filter(i -> digit.test(labels[i])).toArray();
+    return at(i -> digit.test(labels[i]));
+  }
+
+  /** The images at some of the indices. */
+  Digits at(IntPredicate index) {
+    int[] which = IntStream.range(0, size()).filter(index).toArray();
     float[][] some = new float[which.length][];
     int[] theirs = new int[which.length];
     for (int i = 0; i < which.length; i++) {
@@ -88,6 +96,43 @@ final class Digits {
       theirs[i] = labels[which[i]];
     }
     return new Digits(some, theirs);
+  }
+
+  /** The same digits, each image a quarter turn to the left. */
+  Digits turned() {
+    return map(
+        image -> {
+          float[] turned = new float[PIXELS];
+          for (int row = 0; row < SIDE; row++) {
+            for (int column = 0; column < SIDE; column++) {
+              turned[(SIDE - 1 - column) * SIDE + row] = image[row * SIDE + column];
+            }
+          }
+          return turned;
+        });
+  }
+
+  /** The same digits in white on black: ink where there was paper. */
+  Digits negative() {
+    return map(
+        image -> {
+          float[] negative = new float[PIXELS];
+          for (int i = 0; i < PIXELS; i++) {
+            negative[i] = INK - image[i];
+          }
+          return negative;
+        });
+  }
+
+  private Digits map(UnaryOperator<float[]> change) {
+    return new Digits(Arrays.stream(images).map(change).toArray(float[][]::new), labels);
+  }
+
+  /** All images of some sets. */
+  static Digits union(List<Digits> sets) {
+    return new Digits(
+        sets.stream().flatMap(set -> Arrays.stream(set.images)).toArray(float[][]::new),
+        sets.stream().flatMapToInt(set -> Arrays.stream(set.labels)).toArray());
   }
 
   /** Whether each image is read rightly: the items of a fitness. */
@@ -115,6 +160,11 @@ final class Digits {
         return name + ", " + size() + " digits";
       }
     };
+  }
+
+  /** The share of the images that a network reads rightly. */
+  double accuracy(float[][] network) {
+    return Arrays.stream(right(network)).average().orElse(0);
   }
 
   private double[] right(float[][] network) {
@@ -165,15 +215,25 @@ final class Digits {
     float[][] network = {
       new float[PIXELS * hidden], new float[hidden], new float[hidden * CLASSES], new float[CLASSES]
     };
+    for (float[] tensor : network) {
+      for (int i = 0; i < tensor.length; i++) {
+        tensor[i] = (float) (0.01 * random.nextGaussian());
+      }
+    }
+    return tune(network, 0.003, steps);
+  }
+
+  /** Trains a copy of a network on these images by Adam, each step on all images. */
+  float[][] tune(float[][] start, double rate, int steps) {
+    float[][] network = new float[4][];
     double[][] mean = new double[4][];
     double[][] square = new double[4][];
     for (int t = 0; t < 4; t++) {
-      for (int i = 0; i < network[t].length; i++) {
-        network[t][i] = (float) (0.01 * random.nextGaussian());
-      }
+      network[t] = start[t].clone();
       mean[t] = new double[network[t].length];
       square[t] = new double[network[t].length];
     }
+    int hidden = network[1].length;
     for (int step = 1; step <= steps; step++) {
       float[][] gradient = gradient(network, hidden);
       double correctMean = 1 - StrictMath.pow(0.9, step);
@@ -184,7 +244,7 @@ final class Digits {
           mean[t][i] = 0.9 * mean[t][i] + 0.1 * g;
           square[t][i] = 0.999 * square[t][i] + 0.001 * g * g;
           double root = Math.sqrt(square[t][i] / correctSquare) + 1e-8;
-          network[t][i] -= (float) (0.003 * mean[t][i] / correctMean / root);
+          network[t][i] -= (float) (rate * mean[t][i] / correctMean / root);
         }
       }
     }

@@ -2,7 +2,6 @@ package io.evomerge.examples;
 
 import io.evomerge.EvoMerge;
 import io.evomerge.Population;
-import io.evomerge.exception.EvoMergeException;
 import io.evomerge.fitness.FitnessFunction;
 import io.evomerge.genome.ParameterSpace;
 import io.evomerge.merge.MergeOperators;
@@ -12,16 +11,12 @@ import io.evomerge.optimizer.Optimizers;
 import io.evomerge.run.StopCondition;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Supplier;
-import java.util.stream.IntStream;
-import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -94,19 +89,18 @@ final class M2n2Search implements Callable<Integer> {
     variants.put(
         "without all three (plain genetic algorithm)",
         whole.competition(0).withoutAttraction().withoutSplit());
-    Map<String, Found[]> found = new LinkedHashMap<>();
-    Path folder = Files.createTempDirectory("evomerge-m2n2");
-    try {
+    Comparison found = new Comparison("m2n2", seeds, "search", "test");
+    try (TemporaryFolder folder = new TemporaryFolder("evomerge-m2n2")) {
       for (int s = 0; s < seeds; s++) {
         int seed = s;
         Path low =
             Digits.write(
                 search.of(digit -> digit < 5).train(hidden, 10, 2L * seed),
-                folder.resolve("low" + seed + ".safetensors"));
+                folder.file("low" + seed + ".safetensors"));
         Path high =
             Digits.write(
                 search.of(digit -> digit >= 5).train(hidden, 10, 2L * seed + 1),
-                folder.resolve("high" + seed + ".safetensors"));
+                folder.file("high" + seed + ".safetensors"));
         FitnessFunction searched = search.fitness("search");
         FitnessFunction tested = test.fitness("test");
         put(found, "0 to 4 alone", seed, () -> source(low, high, searched, tested, 0));
@@ -131,29 +125,15 @@ final class M2n2Search implements Callable<Integer> {
         }
         print.flush();
       }
-    } finally {
-      delete(folder);
     }
-    print.printf(Locale.ROOT, "%-46s %16s %16s %8s%n", "read rightly", "search", "test", "against");
-    Found[] ours = found.get("m2n2");
-    found.forEach(
-        (name, runs) ->
-            print.printf(
-                Locale.ROOT,
-                "%-46s %16s %16s %5d/%d%n",
-                name,
-                text(Arrays.stream(runs).mapToDouble(Found::search).toArray()),
-                text(Arrays.stream(runs).mapToDouble(Found::test).toArray()),
-                IntStream.range(0, seeds).filter(s -> ours[s].test() > runs[s].test()).count(),
-                seeds));
-    print.println("Mean and standard deviation over seeds; against: seeds in which m2n2 has more.");
-    print.flush();
+    found.print(print, "read rightly", 1);
     return 0;
   }
 
-  private void put(Map<String, Found[]> found, String name, int seed, Supplier<Found> value) {
+  private void put(Comparison found, String name, int seed, Supplier<Found> value) {
     if (name.startsWith(only) || name.equals("m2n2")) {
-      found.computeIfAbsent(name, key -> new Found[seeds])[seed] = value.get();
+      Found one = value.get();
+      found.put(name, seed, one.search(), one.test());
     }
   }
 
@@ -236,23 +216,5 @@ final class M2n2Search implements Callable<Integer> {
       var best = search.run().best();
       return new Found(best.score(), search.evaluate(best.recipe(), tested).score());
     }
-  }
-
-  private static String text(double[] values) {
-    double mean = Arrays.stream(values).average().orElse(0);
-    double squares = Arrays.stream(values).map(v -> (v - mean) * (v - mean)).sum();
-    return String.format(
-        Locale.ROOT, "%.3f ± %.3f", mean, Math.sqrt(squares / Math.max(1, values.length - 1)));
-  }
-
-  private static void delete(Path folder) throws IOException {
-    try (Stream<Path> files = Files.list(folder)) {
-      for (Path file : (Iterable<Path>) files::iterator) {
-        Files.delete(file);
-      }
-    } catch (IOException e) {
-      throw new EvoMergeException("cannot remove " + folder, e);
-    }
-    Files.delete(folder);
   }
 }

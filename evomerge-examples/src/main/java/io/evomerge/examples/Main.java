@@ -30,6 +30,7 @@ import picocli.CommandLine.ScopeType;
       FrontSearch.class,
       M2n2Search.class,
       CycleQdSearch.class,
+      CycleQdDigits.class,
       CheapFitness.class,
       Draw.class,
       HelpCommand.class

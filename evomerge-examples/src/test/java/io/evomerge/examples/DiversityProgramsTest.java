@@ -3,6 +3,7 @@ package io.evomerge.examples;
 import static io.evomerge.examples.Ran.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /** Populations from models to table, small. */
@@ -23,6 +24,29 @@ class DiversityProgramsTest {
   private static double share(Ran ran, String row) {
     String line = ran.out().lines().filter(l -> l.startsWith(row)).findFirst().orElseThrow();
     return Double.parseDouble(line.substring(46).strip().split(" ")[0]);
+  }
+
+  @Test
+  void expertsOfThreeTasksBecomeOneForAll() {
+    for (String tasks : List.of("views", "groups")) {
+      Ran ran =
+          run(
+              "cycle-qd-digits",
+              "--tasks",
+              tasks,
+              "--evaluations",
+              30,
+              "--seeds",
+              1,
+              "--hidden",
+              32);
+      assertThat(ran.err()).isEmpty();
+      assertThat(ran.code()).isZero();
+      assertThat(ran.out()).contains("144 digits to train the base, 720 to tune, 573 to search");
+      assertThat(share(ran, "cycle-qd, best member")).isGreaterThan(share(ran, "expert, "));
+      assertThat(share(ran, "tuned on all tasks")).isGreaterThan(share(ran, "base "));
+    }
+    assertThat(run("cycle-qd-digits", "--tasks", "colours").code()).isEqualTo(2);
   }
 
   @Test
