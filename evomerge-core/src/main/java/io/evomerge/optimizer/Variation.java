@@ -9,7 +9,8 @@ import java.util.List;
 /**
  * Makes points and varies them within a space: simulated binary crossover (Deb, Agrawal 1995,
  * Complex Systems 9) and polynomial mutation (Deb, Goyal 1996), both in the forms that respect the
- * box, as in NSGA-II; and differences between members, as in differential evolution.
+ * box, as in NSGA-II; differences between members, as in differential evolution; and normal steps
+ * from means of members, as in evolution strategies.
  *
  * <p>Whole numbers take part with a cell of width 1 per value and are rounded; a mutation always
  * changes them. Choices, which have no order, are exchanged by crossover, and mutation draws
@@ -52,16 +53,19 @@ final class Variation {
         values[i] = random.nextInt((int) gene.max() + 1);
         continue;
       }
-      double low = low(gene);
-      double high = high(gene);
-      double step = gene instanceof Gene.Real real ? real.step() : Math.max((high - low) / 6, 0.5);
       double value;
       do {
-        value = gene.start() + step * random.nextGaussian();
-      } while (value < low || value > high);
+        value = gene.start() + step(gene) * random.nextGaussian();
+      } while (value < low(gene) || value > high(gene));
       values[i] = toGene(gene, value);
     }
     return Genome.of(values);
+  }
+
+  private static double step(Gene gene) {
+    return gene instanceof Gene.Real real
+        ? real.step()
+        : Math.max((high(gene) - low(gene)) / 6, 0.5);
   }
 
   private Genome uniform(RandomStream random) {
@@ -130,6 +134,35 @@ final class Variation {
       child[i] = toGene(gene, moved);
     }
     return child;
+  }
+
+  /**
+   * Draws a point that is normal around the mean of parents (Beyer, Schwefel 2002, doi
+   * 10.1023/A:1015059928466: the mean keeps what they have in common, and their errors cancel out).
+   * What is beyond the box goes onto its bound. A choice is that of one of the parents. Whole
+   * numbers and choices are mutated, too, as short steps never change them.
+   *
+   * @param scale of the steps, in the genes' own
+   */
+  Genome around(List<Genome> parents, double scale, RandomStream random) {
+    double[] child = new double[genes.size()];
+    for (int i = 0; i < child.length; i++) {
+      Gene gene = genes.get(i);
+      if (gene instanceof Gene.Choice) {
+        child[i] = parents.get(random.nextInt(parents.size())).value(i);
+      } else {
+        double sum = 0;
+        for (Genome parent : parents) {
+          sum += parent.value(i);
+        }
+        double mean = sum / parents.size();
+        child[i] = toGene(gene, mean + scale * step(gene) * random.nextGaussian());
+      }
+      if (!(gene instanceof Gene.Real) && random.nextDouble() < 1.0 / child.length) {
+        child[i] = mutated(gene, child[i], random);
+      }
+    }
+    return Genome.of(child);
   }
 
   /** The factor by which children lie apart, given how far they may. */
