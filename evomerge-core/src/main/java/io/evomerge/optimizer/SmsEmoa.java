@@ -26,15 +26,15 @@ import org.apache.commons.math3.util.MathArrays;
  * Costs are taken as shares of the population's range for that, so that units do not matter; the
  * ends of a front of two objectives always stay.
  *
- * <p><b>Children</b> are made in three ways, each as likely: from two parents, by simulated binary
- * crossover with probability 0.9 and index 15; from one, moved by the difference between two; or
- * normal around the mean of one and the two whose scores are nearest to its own. The first two are
- * then mutated, polynomially, with probability 1/n per gene and index 20. Normal steps begin with
- * the genes' own, all grow and shrink by one factor: by the success rule of Igel, Hansen, Roth
- * 2007, doi 10.1162/evco.2007.15.1.1, without smoothing, with the target 0.2 and the damping 8,
- * where a child that dominates a member is a success. Parents are of the first front, if that is
- * more than one; else each is the better of two drawn at random, where one dominates the other. The
- * publication draws one of all, and crosses only; that was slower on small budgets.
+ * <p><b>Children</b> are made in three ways: 0.3 of them from two parents, by simulated binary
+ * crossover with probability 0.9 and index 15; 0.3 from one, moved by the difference between two
+ * members; 0.4 normal around the mean of one and the two whose scores are nearest to its own. The
+ * first two are then mutated, polynomially, with probability 1/n per gene and index 20. Normal
+ * steps begin with the genes' own, all grow and shrink by one factor: by the success rule of Igel,
+ * Hansen, Roth 2007, doi 10.1162/evco.2007.15.1.1, without smoothing, with the target 0.2 and the
+ * damping 8, where a child that dominates a member is a success. Parents are of the first front, if
+ * that is more than one; else each is the better of two drawn at random, where one dominates the
+ * other. The publication draws one of all, and crosses only; that was slower on small budgets.
  *
  * <p><b>Start.</b> The first point is the start of the space; of the others of the first
  * population, every second one is normal around it with the genes' own steps (choices uniform), the

@@ -82,6 +82,16 @@ class SmsEmoaTest extends MultiObjectiveContract {
     assertThat(Optimizers.smsEmoa(8)).hasToString("sms-emoa{mostOpen=16, populationSize=8}");
   }
 
+  @Test
+  void aSnapshotWithAnImpossibleStepIsRefused() {
+    String snapshot = factory().create(space(), directions(), 1).snapshot();
+    String altered = snapshot.replace("\"scale\":1.0", "\"scale\":-1.0");
+    assertThat(altered).isNotEqualTo(snapshot);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> factory().restore(space(), directions(), altered))
+        .withMessageContaining("scale");
+  }
+
   private static Member member(long id, double... costs) {
     return new Member(id, Genome.of(id), costs, 0);
   }
