@@ -26,7 +26,13 @@ enum MultiObjectiveProblem {
    * the box, as where models are merged. Each is 1 at the optimum of the other, so that sqrt(f1) +
    * sqrt(f2) = 1 on the front; the start has 2.6 and 1.3.
    */
-  ELLIPSOIDS(24, 2, 1.0 / 6);
+  ELLIPSOIDS(24, 2, 1.0 / 6),
+  /** The same with few genes. */
+  ELLIPSOIDS_SMALL(6, 2, 1.0 / 6),
+  /** The same with condition 1. */
+  SPHERES(24, 2, 1.0 / 6),
+  /** The same with condition 10,000. */
+  ELLIPSOIDS_STEEP(24, 2, 1.0 / 6);
 
   /** The lowest value of the second objective on the front of ZDT3. */
   private static final double ZDT3_LOWEST = -0.77336901232654;
@@ -74,7 +80,9 @@ enum MultiObjectiveProblem {
     double[] x = point.values();
     return switch (this) {
       case DTLZ2 -> dtlz2(x);
-      case ELLIPSOIDS -> ellipsoids(x);
+      case ELLIPSOIDS, ELLIPSOIDS_SMALL -> ellipsoids(x, 100);
+      case SPHERES -> ellipsoids(x, 1);
+      case ELLIPSOIDS_STEEP -> ellipsoids(x, 1e4);
       default -> zdt(x);
     };
   }
@@ -95,7 +103,7 @@ enum MultiObjectiveProblem {
     return new double[] {x[0], g * h};
   }
 
-  private static double[] ellipsoids(double[] x) {
+  private static double[] ellipsoids(double[] x, double condition) {
     double[] first = new double[x.length];
     double[] second = new double[x.length];
     double[] apart = new double[x.length];
@@ -107,10 +115,10 @@ enum MultiObjectiveProblem {
       second[i] = x[i] - middle + half;
       apart[i] = 2 * half;
     }
-    double whole = TestFunctions.rotatedEllipsoid(apart, 100);
+    double whole = TestFunctions.rotatedEllipsoid(apart, condition);
     return new double[] {
-      TestFunctions.rotatedEllipsoid(first, 100) / whole,
-      TestFunctions.rotatedEllipsoid(second, 100) / whole
+      TestFunctions.rotatedEllipsoid(first, condition) / whole,
+      TestFunctions.rotatedEllipsoid(second, condition) / whole
     };
   }
 
