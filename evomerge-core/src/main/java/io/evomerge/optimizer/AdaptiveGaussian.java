@@ -1,6 +1,7 @@
 package io.evomerge.optimizer;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Arrays;
 
 /**
  * What all forms of the covariance share: mean, step size and its cumulative adaptation, evolution
@@ -60,6 +61,33 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     }
   }
 
+  /**
+   * What part of a generation the distribution learns from.
+   *
+   * @param part of its members: 1, or that of a single one
+   * @param squares of the weights that recombine it, relative to what chance alone would rank
+   */
+  record Portion(double part, double squares) {
+
+    static final Portion WHOLE = new Portion(1, 1);
+
+    /** Returns the rate of a moving average that has the rate given over a generation. */
+    double rate(double perGeneration) {
+      return part == 1 ? perGeneration : 1 - StrictMath.pow(1 - perGeneration, part);
+    }
+
+    /**
+     * Returns the factor of a recombined step with which a path, of which it is a moving average,
+     * is standard normal where chance alone ranks.
+     */
+    double pathGain(double rate, double muEff) {
+      return Math.sqrt(rate * (2 - rate) * muEff / (part * squares));
+    }
+  }
+
+  /** Generations over which the squares of weights are averaged. */
+  private static final double WEIGHTS_MEMORY = 3;
+
   /** By how much faster a step size follows for each generation that members are late. */
   private static final double DELAY_COMPENSATION = 0.5;
 
@@ -85,8 +113,10 @@ abstract class AdaptiveGaussian implements SearchDistribution {
   private final double[] pathSigma;
   private final double[] pathC;
   private final double[] points;
+  private final double[] placed;
   private double sigma;
-  private long generation;
+  private double squares = 1;
+  private long members;
 
   AdaptiveGaussian(
       int lambda, boolean active, double[] mean, double sigma, Rates rates, double minus) {
@@ -103,6 +133,7 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     pathSigma = new double[n];
     pathC = new double[n];
     points = new double[Math.multiplyExact(n, lambda)];
+    placed = new double[n];
     normals = new double[Math.multiplyExact(n, lambda)];
     steps = new double[Math.multiplyExact(n, lambda + 1)];
   }
@@ -125,10 +156,16 @@ abstract class AdaptiveGaussian implements SearchDistribution {
    * @param whitened the weighted mean of the good members' {@link #normals}
    * @param shift of the mean
    * @param growth factor of the step size according to its cumulative adaptation
+   * @param portion what part of a generation that is
    * @return the factor of the step size
    */
   abstract double adapt(
-      double[] rankWeights, double decay, double[] whitened, double[] shift, double growth);
+      double[] rankWeights,
+      double decay,
+      double[] whitened,
+      double[] shift,
+      double growth,
+      Portion portion);
 
   /** Takes the shape of earlier trials, before the first generation. */
   abstract void shape(WarmStart start);
@@ -146,7 +183,7 @@ abstract class AdaptiveGaussian implements SearchDistribution {
 
   @Override
   public final long generation() {
-    return generation;
+    return members / lambda;
   }
 
   @Override
@@ -171,6 +208,11 @@ abstract class AdaptiveGaussian implements SearchDistribution {
 
   @Override
   public boolean foresees() {
+    return false;
+  }
+
+  @Override
+  public boolean learnsFromEach() {
     return false;
   }
 
@@ -245,41 +287,89 @@ abstract class AdaptiveGaussian implements SearchDistribution {
   }
 
   @Override
+  public final void placeFirst(GeneCoordinates coordinates, double[] point, double[] normal) {
+    place(coordinates, 0, point, 0);
+    System.arraycopy(steps, 0, placed, 0, n);
+    System.arraycopy(normal, 0, normals, 0, n);
+    correlate(1);
+  }
+
+  @Override
   public final void update(GeneCoordinates coordinates, int[] ranked, int scored, double delay) {
-    generation++;
+    members += lambda;
     if (scored == 0) {
       return;
     }
     double[] w = weights.clone();
     double muEffScored = SelectionWeights.withoutPullOfFailures(w, scored);
+    learn(coordinates, ranked, w, muEffScored, steps, delay, Portion.WHOLE);
+  }
 
+  @Override
+  public final void updateByFirst(
+      GeneCoordinates coordinates, int[] ranked, int scored, double delay) {
+    members++;
+    if (scored == 0) {
+      return;
+    }
+    double[] w = weights.clone();
+    double muEffScored = SelectionWeights.withoutPullOfFailures(w, scored);
+    int rank = 0;
+    while (ranked[rank] != 0) {
+      rank++;
+    }
+    double weight = w[rank];
+    // While the search advances, the latest rank high among earlier ones. Paths would take the
+    // larger weights for steps that agree.
+    double square = weight > 0 ? weight * weight * muEffScored * lambda : 0;
+    squares += (square - squares) / (WEIGHTS_MEMORY * lambda);
+    Portion portion = new Portion(1.0 / lambda, squares);
+    learn(coordinates, new int[1], new double[] {weight}, muEffScored, placed, delay, portion);
+  }
+
+  /**
+   * Learns from members.
+   *
+   * @param ranked those to learn from, best first
+   * @param w their weights
+   * @param moves steps of all members by which the mean moves, and its path
+   */
+  private void learn(
+      GeneCoordinates coordinates,
+      int[] ranked,
+      double[] w,
+      double muEffScored,
+      double[] moves,
+      double delay,
+      Portion portion) {
     double[] step = new double[n];
     double[] whitened = new double[n];
-    for (int rank = 0; rank < lambda && w[rank] > 0; rank++) {
+    for (int rank = 0; rank < w.length && w[rank] > 0; rank++) {
       int at = ranked[rank] * n;
       for (int i = 0; i < n; i++) {
-        step[i] += w[rank] * steps[at + i];
+        step[i] += w[rank] * moves[at + i];
         whitened[i] += w[rank] * normals[at + i];
       }
     }
+    double recombined = portion.part() == 1 ? 1 : Arrays.stream(w).filter(x -> x > 0).sum();
     double[] shift = new double[n];
     for (int i = 0; i < n; i++) {
       shift[i] =
           coordinates.isWhole(i)
-              ? wholeNumbers.centredMean(coordinates, i, points, ranked, w) - mean[i]
+              ? wholeNumbers.centred(coordinates, i, points, ranked, w) - recombined * mean[i]
               : sigma * step[i];
     }
-    double cSigma = rates.cSigma();
-    double pathGain = Math.sqrt(cSigma * (2 - cSigma) * muEffScored);
+    double cSigma = portion.rate(rates.cSigma());
+    double pathGain = portion.pathGain(cSigma, muEffScored);
     for (int i = 0; i < n; i++) {
       pathSigma[i] = (1 - cSigma) * pathSigma[i] + pathGain * whitened[i];
     }
     double norm = wholeNumbers.length(pathSigma);
     double chiN = wholeNumbers.expectedLength();
-    double expected = Math.sqrt(1 - Math.pow(1 - cSigma, 2.0 * generation));
+    double expected = Math.sqrt(1 - Math.pow(1 - rates.cSigma(), 2.0 * members / lambda));
     boolean stalled = norm / expected >= (1.4 + 2.0 / (n + 1)) * chiN;
-    double cC = rates.cC();
-    double gain = stalled ? 0 : Math.sqrt(cC * (2 - cC) * muEffScored);
+    double cC = portion.rate(rates.cC());
+    double gain = stalled ? 0 : portion.pathGain(cC, muEffScored);
     for (int i = 0; i < n; i++) {
       pathC[i] = (1 - cC) * pathC[i] + gain * step[i];
     }
@@ -289,19 +379,22 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     for (double weight : w) {
       sumOfWeights += weight;
     }
-    double decay =
-        1 - rates.c1() - rates.cMu() * sumOfWeights + (stalled ? rates.c1() * cC * (2 - cC) : 0);
-    double damping = rates.dSigma() / (foresees() ? 1 + DELAY_COMPENSATION * delay : 1);
-    double growth = Math.exp(Math.min(1, cSigma / damping * (norm / chiN - 1)));
-    sigma *= adapt(rankWeights(ranked, w), decay, whitened, shift, growth);
+    double c1 = portion.part() * rates.c1();
+    double missing = stalled ? c1 * rates.cC() * (2 - rates.cC()) : 0;
+    double decay = 1 - c1 - rates.cMu() * sumOfWeights + missing;
+    boolean compensates = foresees() || learnsFromEach();
+    double damping = rates.dSigma() / (compensates ? 1 + DELAY_COMPENSATION * delay : 1);
+    double rate = portion.part() * rates.cSigma() / damping;
+    double growth = Math.exp(Math.min(1, rate * (norm / chiN - 1)));
+    sigma *= adapt(rankWeights(ranked, w, c1), decay, whitened, shift, growth, portion);
     for (int i = 0; i < n; i++) {
       mean[i] += shift[i];
     }
   }
 
-  private double[] rankWeights(int[] ranked, double[] w) {
+  private double[] rankWeights(int[] ranked, double[] w, double c1) {
     double[] rankWeights = new double[lambda + 1];
-    for (int rank = 0; rank < lambda; rank++) {
+    for (int rank = 0; rank < w.length; rank++) {
       double weight = rates.cMu() * w[rank];
       if (weight < 0) {
         int at = ranked[rank] * n;
@@ -313,7 +406,7 @@ abstract class AdaptiveGaussian implements SearchDistribution {
       }
       rankWeights[ranked[rank]] = weight;
     }
-    rankWeights[lambda] = rates.c1();
+    rankWeights[lambda] = c1;
     return rankWeights;
   }
 
@@ -322,7 +415,8 @@ abstract class AdaptiveGaussian implements SearchDistribution {
     to.put("population", lambda)
         .put("active", active)
         .put("sigma", sigma)
-        .put("generation", generation);
+        .put("squares", squares)
+        .put("members", members);
     Snapshot.putBinary(to, "mean", mean);
     Snapshot.putBinary(to, "pathSigma", pathSigma);
     Snapshot.putBinary(to, "pathC", pathC);
@@ -333,7 +427,8 @@ abstract class AdaptiveGaussian implements SearchDistribution {
   /** Fills this distribution, made with the same population, with what {@link #save} wrote. */
   final void load(Snapshot.Reader from) {
     sigma = from.number("sigma");
-    generation = from.integer64("generation");
+    squares = from.number("squares");
+    members = from.integer64("members");
     System.arraycopy(from.binary("mean", n), 0, mean, 0, n);
     System.arraycopy(from.binary("pathSigma", n), 0, pathSigma, 0, n);
     System.arraycopy(from.binary("pathC", n), 0, pathC, 0, n);

@@ -2,17 +2,23 @@ package io.evomerge.optimizer;
 
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Queue;
 import java.util.TreeMap;
 import java.util.function.LongFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Points that are drawn one by one, each from the distribution as it is when it is asked for, and
- * ranked together when as many as a generation has members are back, whichever these are.
+ * Points that are drawn one by one, each from the distribution as it is when it is asked for.
+ *
+ * <p>Where the distribution {@linkplain SearchDistribution#learnsFromEach() learns from each}, a
+ * point counts as soon as it is back, ranked among the latest that are: as many as a generation has
+ * members, whichever these are. In the others it waits for so many, and they count together, which
+ * makes it older by half a generation in the mean. All forms begin with a whole generation.
  *
  * <p>With so many points open, about {@code open / lambda} generations end before one that is drawn
  * now is back. So where the distribution can tell where its mean goes, points are drawn around
@@ -24,7 +30,10 @@ import org.jspecify.annotations.Nullable;
  * the mean is now: then delayed steps add up and overshoot. Members count by their step from a
  * point between the two means, {@link #FOLLOWED} of the way; less where the points were drawn ahead
  * of the mean, {@link #FOLLOWED_AHEAD}. Measured, these lose the fewest evaluations over smooth,
- * ill-conditioned and curved functions. Whole numbers count where they were evaluated: the cell is
+ * ill-conditioned and curved functions. What learns from each point takes this step for the mean
+ * alone: step size and covariance learn from the step by which the point was drawn, since a path of
+ * steps that take back a part of the one before is shorter than chance makes it, and step sizes
+ * fall although nothing calls for it. Whole numbers count where they were evaluated: the cell is
  * what was scored. Steps that are too long to be likely are shortened (Hansen, arXiv 1110.4181,
  * 2011).
  */
@@ -50,6 +59,9 @@ final class AsynchronousPoints implements OpenPoints {
   /** Those that came back since the distribution moved last; by id, so that equal ones rank so. */
   private final Map<Long, Told> told = new TreeMap<>();
 
+  /** The latest that counted, one less than a generation has, where each counts at once. */
+  private final Queue<Earlier> latest = new ArrayDeque<>();
+
   private long nextId;
 
   /** The steps of the points from here on, as many as a generation has, made together. */
@@ -61,9 +73,13 @@ final class AsynchronousPoints implements OpenPoints {
   /** What a distribution was when points were drawn from it. */
   private record Origin(double[] mean, double sigma) {}
 
-  private record Trial(double[] point, Origin origin) {}
+  /** A point, where it was drawn from, and by what standard normal vector. */
+  private record Trial(double[] point, Origin origin, double[] normal) {}
 
   private record Told(Trial trial, double cost) {}
+
+  /** An outcome that counted before. */
+  private record Earlier(long id, double cost) {}
 
   /**
    * Begins.
@@ -102,7 +118,8 @@ final class AsynchronousPoints implements OpenPoints {
               (member, to, from, count) -> System.arraycopy(steps, at, to, from, count));
       double[] point = Arrays.copyOf(points, coordinates.dimension());
       lookAhead(point);
-      open.put(nextId, new Trial(point, present()));
+      double[] normal = Arrays.copyOfRange(steps, at, at + coordinates.dimension());
+      open.put(nextId, new Trial(point, present(), normal));
       proposals.add(new Proposal(nextId, coordinates.genome(point, 0)));
       nextId++;
     }
@@ -139,20 +156,49 @@ final class AsynchronousPoints implements OpenPoints {
       return false;
     }
     told.put(id, new Told(trial, cost));
-    return told.size() == distribution.populationSize();
+    return told.size() + latest.size() == distribution.populationSize();
   }
 
   @Override
-  public double[] close() {
-    double[] costs = new double[told.size()];
+  public Outcomes close() {
+    boolean firstOnly = !latest.isEmpty();
+    double[] costs = new double[distribution.populationSize()];
+    long[] keys = new long[costs.length];
     int member = 0;
     for (Told one : told.values()) {
-      distribution.place(coordinates, member, counted(one.trial()), 0);
+      double[] point = counted(one.trial());
+      if (firstOnly) {
+        distribution.placeFirst(coordinates, point, one.trial().normal());
+      } else {
+        distribution.place(coordinates, member, point, 0);
+      }
       costs[member++] = one.cost();
+    }
+    if (distribution.learnsFromEach()) {
+      member = 0;
+      for (long id : told.keySet()) {
+        keys[member++] = mixed(id);
+      }
+      for (Earlier one : latest) {
+        costs[member] = one.cost();
+        keys[member++] = mixed(one.id());
+      }
+      told.forEach((id, one) -> latest.add(new Earlier(id, one.cost())));
+      while (latest.size() >= costs.length) {
+        latest.remove();
+      }
     }
     told.clear();
     present = null;
-    return costs;
+    return new Outcomes(costs, OpenGeneration.rank(costs, keys), firstOnly);
+  }
+
+  /**
+   * Returns by what equal outcomes are ranked, as if by chance: by id, the latest would always be
+   * last. The factor is 2^64 over the golden ratio (Knuth, TAOCP 3, 6.4).
+   */
+  private static long mixed(long id) {
+    return id * 0x9E3779B97F4A7C15L;
   }
 
   private Origin present() {
@@ -192,12 +238,10 @@ final class AsynchronousPoints implements OpenPoints {
         (id, one) -> {
           ObjectNode entry = trials.addObject().put("id", id);
           save(entry, one.trial(), origins);
-          if (Double.isNaN(one.cost())) {
-            entry.putNull("cost");
-          } else {
-            entry.put("cost", one.cost());
-          }
+          Snapshot.putCost(entry, one.cost());
         });
+    ArrayNode earlier = to.putArray("latest");
+    latest.forEach(one -> Snapshot.putCost(earlier.addObject().put("id", one.id()), one.cost()));
     ArrayNode states = to.putArray("origins");
     for (Origin origin : origins) {
       ObjectNode state = states.addObject();
@@ -214,6 +258,7 @@ final class AsynchronousPoints implements OpenPoints {
     }
     entry.put("origin", origin);
     Snapshot.putBinary(entry, "point", trial.point());
+    Snapshot.putBinary(entry, "normal", trial.normal());
   }
 
   @Override
@@ -233,17 +278,22 @@ final class AsynchronousPoints implements OpenPoints {
         throw new IllegalArgumentException(
             "snapshot: trial " + id + " of origin " + origin + " was never asked for");
       }
-      Trial trial = new Trial(entry.binary("point", n), origins.get(origin));
+      Trial trial =
+          new Trial(entry.binary("point", n), origins.get(origin), entry.binary("normal", n));
       if (entry.has("cost")) {
-        told.put(id, new Told(trial, entry.numberOrNaN("cost")));
+        told.put(id, new Told(trial, entry.cost()));
       } else {
         open.put(id, trial);
       }
     }
-    if (told.size() >= distribution.populationSize()) {
+    for (Snapshot.Reader entry : from.children("latest")) {
+      latest.add(new Earlier(entry.integer64("id"), entry.cost()));
+    }
+    int waiting = told.size() + latest.size();
+    if (waiting >= distribution.populationSize()) {
       throw new IllegalArgumentException(
           "snapshot: "
-              + told.size()
+              + waiting
               + " outcomes of a generation of "
               + distribution.populationSize()
               + " wait");

@@ -180,9 +180,10 @@ public final class CmaEs implements OptimizerFactory {
   /**
    * Returns the same strategy without generations that are waited for: {@link Optimizer#ask} always
    * has points until the search is done. Each is drawn from the distribution as it is then, and the
-   * distribution moves whenever lambda outcomes have been told since it moved last, whichever these
-   * are; so the order of {@link Optimizer#tell} matters. A point counts by its step, in standard
-   * deviations, from 0.7 of the way that the mean has gone since it was drawn.
+   * distribution moves as outcomes are told, so the order of {@link Optimizer#tell} matters: with
+   * {@link Covariance#FULL} whenever lambda were told since it moved last, whichever these are; in
+   * the other forms with each, ranked among the lambda latest. A point counts by its step, in
+   * standard deviations, from a point between where the mean was when it was drawn and where it is.
    *
    * <p>For workers that would wait for each other: a search then takes a little more trials and
    * much less time. Open trials should be no more than the population, else points are too old when

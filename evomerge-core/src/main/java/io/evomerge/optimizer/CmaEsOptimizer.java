@@ -18,7 +18,7 @@ final class CmaEsOptimizer implements Optimizer {
 
   private static final Logger LOG = LoggerFactory.getLogger(CmaEsOptimizer.class);
 
-  private static final int SNAPSHOT_VERSION = 2;
+  private static final int SNAPSHOT_VERSION = 3;
   private static final int HISTORY = 20_000;
   private static final int STAGNATION_CHECK_INTERVAL = 16;
   private static final double DIVERGED = 1e4;
@@ -110,7 +110,7 @@ final class CmaEsOptimizer implements Optimizer {
     for (int i = 0; i < costs.length; i++) {
       if (open.tell(evaluations.get(i).id(), costs[i]) && !done) {
         double delay = open.delay();
-        finishGeneration(open.close(), delay);
+        move(open.close(), delay);
       }
     }
   }
@@ -184,11 +184,28 @@ final class CmaEsOptimizer implements Optimizer {
     return new OpenGeneration(firstId, genomes);
   }
 
-  private void finishGeneration(double[] costs, double delay) {
-    int[] ranked = OpenGeneration.rank(costs);
+  private void move(OpenPoints.Outcomes outcomes, double delay) {
+    double[] costs = outcomes.costs();
+    int[] ranked = outcomes.ranked();
     int scored = (int) Arrays.stream(costs).filter(cost -> !Double.isNaN(cost)).count();
     SearchDistribution moved = distribution;
-    moved.update(coordinates, ranked, scored, delay);
+    long before = moved.generation();
+    if (outcomes.firstOnly()) {
+      moved.updateByFirst(coordinates, ranked, scored, delay);
+    } else {
+      moved.update(coordinates, ranked, scored, delay);
+    }
+    if (moved.generation() > before) {
+      endGeneration(costs, ranked, scored);
+    }
+    // Points that are out when a run ends are none of the next one.
+    if (done || distribution != moved || !config.isAsynchronous()) {
+      open = points(open.nextId());
+    }
+  }
+
+  /** Counts a generation, which need not be one that was waited for, and looks for an end. */
+  private void endGeneration(double[] costs, int[] ranked, int scored) {
     if (smallRun) {
       evaluationsSmall += costs.length;
     } else if (restart > 0) {
@@ -202,10 +219,6 @@ final class CmaEsOptimizer implements Optimizer {
       if (reason != null) {
         stop(reason);
       }
-    }
-    // Points that are out when a run ends are none of the next one.
-    if (done || distribution != moved || !config.isAsynchronous()) {
-      open = points(open.nextId());
     }
   }
 

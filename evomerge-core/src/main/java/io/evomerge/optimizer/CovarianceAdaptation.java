@@ -88,7 +88,12 @@ final class CovarianceAdaptation extends AdaptiveGaussian {
 
   @Override
   double adapt(
-      double[] rankWeights, double decay, double[] whitened, double[] shift, double growth) {
+      double[] rankWeights,
+      double decay,
+      double[] whitened,
+      double[] shift,
+      double growth,
+      Portion portion) {
     covariance.rankUpdate(decay, steps, rankWeights, lambda + 1);
     if (generation() - factorised >= lazyGap) {
       factorise();

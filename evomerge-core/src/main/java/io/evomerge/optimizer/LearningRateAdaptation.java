@@ -126,7 +126,12 @@ final class LearningRateAdaptation extends AdaptiveGaussian {
 
   @Override
   double adapt(
-      double[] rankWeights, double decay, double[] whitened, double[] shift, double growth) {
+      double[] rankWeights,
+      double decay,
+      double[] whitened,
+      double[] shift,
+      double growth,
+      Portion portion) {
     double before = ofMean.eta;
     ofMean.follow(whitened);
     double square = growth * growth;

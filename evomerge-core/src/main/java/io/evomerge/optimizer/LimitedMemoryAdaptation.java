@@ -127,6 +127,11 @@ final class LimitedMemoryAdaptation extends AdaptiveGaussian {
     return (s0 + s1) + (s2 + s3);
   }
 
+  @Override
+  public boolean learnsFromEach() {
+    return true;
+  }
+
   /**
    * The variance of a gene is the squared length of its row of A, and the rows of a product of
    * symmetric matrices follow from the last to the first: with the row e<sub>i</sub>' M<sub>m</sub>
@@ -191,11 +196,21 @@ final class LimitedMemoryAdaptation extends AdaptiveGaussian {
 
   @Override
   double adapt(
-      double[] rankWeights, double decay, double[] whitened, double[] shift, double growth) {
-    double gain = Math.sqrt(rates.cC() * (2 - rates.cC()) * muEff);
+      double[] rankWeights,
+      double decay,
+      double[] whitened,
+      double[] shift,
+      double growth,
+      Portion portion) {
+    double cC = portion.rate(rates.cC());
+    double gain = portion.pathGain(cC, muEff);
+    double c1 = portion.part() * rates.c1();
     double sum = 0;
     double[] learned = new double[n];
     for (int k = 0; k < lambda; k++) {
+      if (rankWeights[k] == 0) {
+        continue;
+      }
       int at = k * n;
       double length = 0;
       for (int i = 0; i < n; i++) {
@@ -206,15 +221,16 @@ final class LimitedMemoryAdaptation extends AdaptiveGaussian {
       sum += rankWeights[k] < 0 ? rankWeights[k] * length / n : rankWeights[k];
     }
     for (int i = 0; i < n; i++) {
-      diagonalPath[i] = (1 - rates.cC()) * diagonalPath[i] + gain * whitened[i];
-      double change = learned[i] - sum + rates.c1() * (diagonalPath[i] * diagonalPath[i] - 1);
+      diagonalPath[i] = (1 - cC) * diagonalPath[i] + gain * whitened[i];
+      double change = learned[i] - sum + c1 * (diagonalPath[i] * diagonalPath[i] - 1);
       deviations[i] *= StrictMath.exp(Math.max(LEAST_GROWTH, Math.min(MOST_GROWTH, change)) / 2);
     }
     for (int j = 0; j < m; j++) {
-      double pathGain = Math.sqrt(pathRate[j] * (2 - pathRate[j]) * muEff);
+      double rate = portion.rate(pathRate[j]);
+      double pathGain = portion.pathGain(rate, muEff);
       for (int i = 0; i < n; i++) {
         int at = j * n + i;
-        directions[at] = (1 - pathRate[j]) * directions[at] + pathGain * whitened[i];
+        directions[at] = (1 - rate) * directions[at] + pathGain * whitened[i];
       }
     }
     variancesKnown = false;

@@ -6,6 +6,7 @@ import io.evomerge.fitness.Direction;
 import io.evomerge.genome.Genome;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 
 /** The points of one generation: what was handed out, and what came back. */
@@ -81,8 +82,8 @@ final class OpenGeneration implements OpenPoints {
   }
 
   @Override
-  public double[] close() {
-    return costs();
+  public Outcomes close() {
+    return new Outcomes(costs(), rank(costs), false);
   }
 
   /** Returns the costs in the order of ids, NaN for a member without a score. */
@@ -120,10 +121,17 @@ final class OpenGeneration implements OpenPoints {
 
   /** Returns members by cost, equal ones by id, those without a score last. */
   static int[] rank(double[] costs) {
+    return rank(costs, new long[costs.length]);
+  }
+
+  /** Returns members by cost, equal ones by a key of theirs, those without a score last. */
+  static int[] rank(double[] costs, long[] keys) {
     Integer[] order = new Integer[costs.length];
     Arrays.setAll(order, i -> i);
     // Double.compare would put -0.0 before 0.0; the sort is stable, so equal costs stay by id.
-    Arrays.sort(order, (a, b) -> Double.compare(costs[a] + 0.0, costs[b] + 0.0));
+    Arrays.sort(
+        order,
+        Comparator.<Integer>comparingDouble(i -> costs[i] + 0.0).thenComparingLong(i -> keys[i]));
     return Arrays.stream(order).mapToInt(Integer::intValue).toArray();
   }
 }

@@ -21,11 +21,20 @@ interface OpenPoints {
   long nextId();
 
   /**
+   * What the distribution moves by.
+   *
+   * @param costs of as many members as a generation has, NaN for those without a score
+   * @param ranked members by cost, those without a score last
+   * @param firstOnly whether it moves by member 0 alone: the others counted before
+   */
+  record Outcomes(double[] costs, int[] ranked, boolean firstOnly) {}
+
+  /**
    * Takes an outcome in, once per id.
    *
    * @param id handed out before
    * @param cost lower is better; NaN for none
-   * @return whether there is a whole generation now, so that the distribution can move
+   * @return whether the distribution can move now
    */
   boolean tell(long id, double cost);
 
@@ -34,13 +43,8 @@ interface OpenPoints {
    */
   double delay();
 
-  /**
-   * Ends a generation: what is back is what the distribution takes for its members, and it moves
-   * right after this.
-   *
-   * @return the costs of the members, NaN for those without a score
-   */
-  double[] close();
+  /** Makes what is back members of the distribution, which moves right after this. */
+  Outcomes close();
 
   /** Writes the state. */
   void save(ObjectNode to);

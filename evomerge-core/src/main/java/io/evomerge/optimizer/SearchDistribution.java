@@ -11,7 +11,7 @@ interface SearchDistribution {
   /** Returns how many members a generation has. */
   int populationSize();
 
-  /** Returns how many generations were ranked. */
+  /** Returns how many generations it moved by; single members make one together. */
   long generation();
 
   /** Returns the global step size. */
@@ -32,6 +32,9 @@ interface SearchDistribution {
    * not.
    */
   boolean foresees();
+
+  /** Returns whether it can move by one member at a time, {@link #updateByFirst}. */
+  boolean learnsFromEach();
 
   /** Returns how far the mean moves with the next generation if it goes on as it went. */
   double[] expectedShift();
@@ -63,14 +66,33 @@ interface SearchDistribution {
   void place(GeneCoordinates coordinates, int member, double[] points, int from);
 
   /**
+   * Makes a point member 0, to move by it alone. The mean and its path move towards where the point
+   * is, as in {@link #place}; all else learns from the step by which it was drawn.
+   *
+   * @param point its place
+   * @param normal the standard normal vector of its step
+   */
+  void placeFirst(GeneCoordinates coordinates, double[] point, double[] normal);
+
+  /**
    * Moves the distribution by the members drawn or placed last.
    *
    * @param ranked all members, best first
    * @param scored how many of them have a score; the rest failed and rank last
-   * @param delay how many generations ago they were drawn, in the mean; the step size follows
-   *     faster for it
+   * @param delay how many generations ago they were drawn, in the mean; where the form says so, the
+   *     step size follows faster for it
    */
   void update(GeneCoordinates coordinates, int[] ranked, int scored, double delay);
+
+  /**
+   * Moves the distribution by the member that {@link #placeFirst} placed, as far as a generation
+   * would move it for one of its members.
+   *
+   * @param ranked all members, best first; but for member 0 they moved it before
+   * @param scored how many of them have a score; the rest failed and rank last
+   * @param delay how many generations ago it was drawn
+   */
+  void updateByFirst(GeneCoordinates coordinates, int[] ranked, int scored, double delay);
 
   /** Writes the state. */
   ObjectNode save(ObjectNode to);

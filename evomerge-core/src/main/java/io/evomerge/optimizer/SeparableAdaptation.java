@@ -67,6 +67,11 @@ final class SeparableAdaptation extends AdaptiveGaussian {
   }
 
   @Override
+  public boolean learnsFromEach() {
+    return true;
+  }
+
+  @Override
   double variance(int i) {
     return variances[i];
   }
@@ -84,9 +89,17 @@ final class SeparableAdaptation extends AdaptiveGaussian {
 
   @Override
   double adapt(
-      double[] rankWeights, double decay, double[] whitened, double[] shift, double growth) {
+      double[] rankWeights,
+      double decay,
+      double[] whitened,
+      double[] shift,
+      double growth,
+      Portion portion) {
     double[] learned = new double[n];
     for (int k = 0; k <= lambda; k++) {
+      if (rankWeights[k] == 0) {
+        continue;
+      }
       int at = k * n;
       for (int i = 0; i < n; i++) {
         learned[i] += rankWeights[k] * steps[at + i] * steps[at + i];

@@ -178,11 +178,6 @@ final class Snapshot {
       return node.has(name);
     }
 
-    /** Returns a number; null, which JSON has instead of it, is NaN. */
-    double numberOrNaN(String name) {
-      return node.path(name).isNull() ? Double.NaN : number(name);
-    }
-
     double[] numbers(String name) {
       JsonNode array = array(name);
       double[] values = new double[array.size()];

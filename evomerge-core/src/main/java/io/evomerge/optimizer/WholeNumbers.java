@@ -89,13 +89,14 @@ final class WholeNumbers {
   }
 
   /**
-   * Returns where the mean of a gene moves: the weighted mean of the good samples' values.
+   * Returns the weighted sum of the middles of the good samples' values: where the mean of a gene
+   * moves, if the weights sum to 1.
    *
    * @param points all members, one after the other
    * @param ranked members, best first
-   * @param weights by rank; only positive ones, whose sum is 1, count
+   * @param weights by rank; only positive ones count
    */
-  double centredMean(
+  double centred(
       GeneCoordinates coordinates, int i, double[] points, int[] ranked, double[] weights) {
     double mean = 0;
     for (int rank = 0; rank < weights.length && weights[rank] > 0; rank++) {

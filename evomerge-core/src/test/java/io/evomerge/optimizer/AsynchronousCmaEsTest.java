@@ -71,7 +71,7 @@ class AsynchronousCmaEsTest extends OptimizerContract {
   }
 
   /** Where a search with so many open trials stands. */
-  private static final class Search {
+  static final class Search {
     final ToDoubleFunction<double[]> cost;
     final Random pace;
     final List<Proposal> open = new ArrayList<>();
@@ -81,7 +81,12 @@ class AsynchronousCmaEsTest extends OptimizerContract {
     double best = Double.POSITIVE_INFINITY;
 
     Search(OptimizerFactory factory, int n, ToDoubleFunction<double[]> cost, long seed) {
-      optimizer = factory.create(box(n), List.of(Direction.MINIMIZE), seed);
+      this(factory, box(n), cost, seed);
+    }
+
+    Search(
+        OptimizerFactory factory, SearchSpace space, ToDoubleFunction<double[]> cost, long seed) {
+      optimizer = factory.create(space, List.of(Direction.MINIMIZE), seed);
       this.cost = cost;
       pace = new Random(seed);
     }
@@ -109,9 +114,15 @@ class AsynchronousCmaEsTest extends OptimizerContract {
 
   /** Returns the median of the searches that reach 1e-8; some of Rosenbrock end elsewhere. */
   private static int trialsTo(OptimizerFactory factory, int n, ToDoubleFunction<double[]> cost) {
+    return trialsTo(factory, n, cost, WORKERS);
+  }
+
+  private static int trialsTo(
+      OptimizerFactory factory, int n, ToDoubleFunction<double[]> cost, int workers) {
     List<Integer> trials = new ArrayList<>();
     for (long seed = 1; seed <= 15; seed++) {
       Search search = new Search(factory, n, cost, seed);
+      search.workers = workers;
       while (search.best > 1e-8 && search.trials < 20_000 && search.step()) {}
       if (search.best <= 1e-8) {
         trials.add(search.trials);
@@ -144,6 +155,27 @@ class AsynchronousCmaEsTest extends OptimizerContract {
     for (ToDoubleFunction<double[]> function : functions) {
       int waiting = trialsTo(cmaEs, 10, function);
       assertThat(trialsTo(cmaEs.asynchronous(), 10, function)).isLessThan((int) (1.15 * waiting));
+    }
+  }
+
+  @Test
+  void formsThatLearnFromEachTrialTakeFewMoreWithEightWorkersAndNoMoreWithOne() {
+    for (CmaEs.Covariance form :
+        List.of(CmaEs.Covariance.SEPARABLE, CmaEs.Covariance.LIMITED_MEMORY)) {
+      CmaEs cmaEs = Optimizers.cmaEs().covariance(form);
+      for (int n : new int[] {10, 40}) {
+        List<ToDoubleFunction<double[]>> functions =
+            List.of(AsynchronousCmaEsTest::sphere, AsynchronousCmaEsTest::ellipsoid);
+        for (ToDoubleFunction<double[]> function : functions) {
+          int waiting = trialsTo(cmaEs, n, function);
+          assertThat(trialsTo(cmaEs.asynchronous(), n, function, WORKERS))
+              .as("%s, %s genes, eight workers", form, n)
+              .isLessThan((int) (1.2 * waiting));
+          assertThat(trialsTo(cmaEs.asynchronous(), n, function, 1))
+              .as("%s, %s genes, one worker", form, n)
+              .isLessThan((int) (1.02 * waiting));
+        }
+      }
     }
   }
 

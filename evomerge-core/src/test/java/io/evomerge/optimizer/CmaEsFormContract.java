@@ -309,6 +309,39 @@ abstract class CmaEsFormContract extends OptimizerContract {
   }
 
   @Test
+  void aFlatFitnessEndsAnAsynchronousSearch() {
+    AsynchronousCmaEsTest.Search search =
+        new AsynchronousCmaEsTest.Search(cmaEs().asynchronous(), box(12, 5), x -> 0.25, 8);
+    while (search.trials < 20_000 && search.step()) {}
+    assertThat(search.optimizer.isDone()).isTrue();
+  }
+
+  @Test
+  void anAsynchronousSearchWithTiesAndFailuresGoesOnFromASnapshotTakenAnywhere() {
+    CmaEs factory =
+        cmaEs()
+            .asynchronous()
+            .restarts(CmaEs.Restarts.BIPOP)
+            .maxRestarts(1)
+            .tolFun(1e-1)
+            .tolX(1e-1);
+    ToDoubleFunction<double[]> cost =
+        x -> x[1] + x[2] > 3 ? Double.NaN : Math.rint(10 * sphere(x)) / 10;
+    AsynchronousCmaEsTest.Search straight =
+        new AsynchronousCmaEsTest.Search(factory, mixed(), cost, 9);
+    AsynchronousCmaEsTest.Search resumed =
+        new AsynchronousCmaEsTest.Search(factory, mixed(), cost, 9);
+    while (straight.trials < 2000 && straight.step()) {
+      assertThat(resumed.step()).isTrue();
+      assertThat(resumed.open).isEqualTo(straight.open);
+      String snapshot = resumed.optimizer.snapshot();
+      resumed.optimizer = factory.restore(mixed(), List.of(Direction.MINIMIZE), snapshot);
+    }
+    assertThat(resumed.optimizer.snapshot()).isEqualTo(straight.optimizer.snapshot());
+    assertThat(straight.trials).isGreaterThan(400);
+  }
+
+  @Test
   void aWarmStartFromANearbyTaskSavesTrialsAndContinuesFromASnapshot() {
     SearchSpace space = box(10, 5);
     int cold = 0;
